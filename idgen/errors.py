@@ -1,0 +1,75 @@
+"""What can go wrong: one exception a cause, its facts as attributes.
+
+Each message states the fact, the amount and the next event.  `reason` is the word for the
+cause that answers, logs and metrics share.  No exception here knows HTTP.
+"""
+
+from typing import ClassVar
+
+
+class FlakeError(Exception):
+    """Base of all errors that Flake raises on purpose."""
+
+    reason: ClassVar[str]
+
+
+class ClockRegression(FlakeError):
+    """The wall clock stands before the last millisecond that was issued.
+
+    backwards_ms: how far, at least 1; next_unix_ms: the first that can be issued again.
+    """
+
+    reason = "clock_regression"
+
+    def __init__(self, backwards_ms: int, next_unix_ms: int) -> None:
+        super().__init__(f"clock moved backwards {backwards_ms} ms; no IDs until {next_unix_ms}")
+        self.backwards_ms = backwards_ms
+        self.next_unix_ms = next_unix_ms
+
+
+class SequenceOverflow(FlakeError):
+    """All numbers of a millisecond that the caller may have are taken.
+
+    limit: how many those are; next_unix_ms: the first millisecond that has some again.
+    """
+
+    reason = "sequence_overflow"
+
+    def __init__(self, unix_ms: int, limit: int) -> None:
+        super().__init__(
+            f"sequence overflow: {limit} IDs of {unix_ms} are taken; no IDs until {unix_ms + 1}"
+        )
+        self.unix_ms = unix_ms
+        self.limit = limit
+        self.next_unix_ms = unix_ms + 1
+
+
+class NotReady(FlakeError):
+    """No ID can be issued now, for a cause that is said in the message and passes."""
+
+    reason = "not_ready"
+
+
+class ClockOutOfRange(NotReady):
+    """The wall clock stands outside the milliseconds that 41 bits can hold."""
+
+    def __init__(self, unix_ms: int, first_unix_ms: int, last_unix_ms: int) -> None:
+        super().__init__(
+            f"clock at {unix_ms} is outside the 41 bits; "
+            f"IDs exist from {first_unix_ms} to {last_unix_ms}"
+        )
+        self.unix_ms = unix_ms
+        self.first_unix_ms = first_unix_ms
+        self.last_unix_ms = last_unix_ms
+
+
+class BadRequest(FlakeError):
+    """A request asks for what does not exist; the message names the part and its range."""
+
+    reason = "bad_request"
+
+
+class BadSetting(FlakeError):
+    """A setting is not what it may be; the message names the option, value and range."""
+
+    reason = "bad_setting"

@@ -1,0 +1,38 @@
+"""Installs the package idgen and the command flake."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(r'__version__ = "(.+)"', (here / "idgen" / "__init__.py").read_text())
+assert version
+
+setup(
+    name="flake",
+    version=version[1],
+    description="Unique, roughly time-ordered 64-bit IDs over HTTP",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    py_modules=["flake"],
+    packages=find_packages(include=["idgen", "idgen.*"]),
+    package_data={"idgen": ["py.typed"]},
+    install_requires=["tornado>=6.5,<7", "prometheus_client>=0.22,<1"],
+    extras_require={
+        "fleet": ["supervisor>=4.3,<5"],
+        "test": [
+            "hypothesis",
+            "mypy",
+            "pytest",
+            "pytest-timeout",
+            "requests",
+            "ruff",
+            "schemathesis",
+            "setuptools",
+        ],
+    },
+    entry_points={"console_scripts": ["flake = flake:main"]},
+)
