@@ -1,0 +1,188 @@
+"""The settings: from the command line, the environment and a file, validated once.
+
+Weakest first: default, `--config=FILE` (TOML), environment `FLAKE_NAME`, command line.  All of
+them end in one table of checks, so a value is judged the same wherever it came from.
+
+The command line keeps the manners of tornado.options (`--worker-id`, `-worker_id` and
+`--worker_id` are one) but not its parser, which takes stray arguments, refuses `--port 80`,
+shows tracebacks for bad values and runs its config files as Python.
+"""
+
+import argparse
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from idgen import __version__
+from idgen.errors import BadSetting
+from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS, MAX_WORKER_ID
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "none")
+LOG_FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the service was started with.  Field names are the names of the options."""
+
+    worker_id: int
+    port: int
+    address: str
+    epoch_ms: int
+    grants: str
+    logging: str
+    log_format: str
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def check(text: str) -> int:
+        if re.fullmatch("[0-9]{1,19}", text) and low <= int(text) <= high:
+            return int(text)
+        raise ValueError(f"a whole number from {low} to {high}")
+
+    return check
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text in choices:
+            return text
+        raise ValueError("one of " + ", ".join(choices))
+
+    return check
+
+
+def _not_empty(text: str) -> str:
+    if text:
+        return text
+    raise ValueError("an IP address or a host name of this machine")
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    check: Callable[[str], Any]
+    """Gives the value of the text, or raises ValueError with what is allowed."""
+    default: str | None
+    """None: required."""
+    metavar: str
+    help: str
+
+
+OPTIONS: dict[str, _Option] = {
+    "worker_id": _Option(
+        _whole_number(0, MAX_WORKER_ID),
+        None,
+        "N",
+        f"0 to {MAX_WORKER_ID}, another one for each process of the fleet",
+    ),
+    "port": _Option(_whole_number(1, 65_535), "8888", "N", "port to listen on"),
+    "address": _Option(_not_empty, "127.0.0.1", "ADDRESS", "address to listen on, IPv4 or IPv6"),
+    "epoch_ms": _Option(
+        _whole_number(0, MAX_EPOCH_MS),
+        str(DEFAULT_EPOCH_MS),
+        "MS",
+        "Unix milliseconds from which timestamps count; never change it in a living fleet",
+    ),
+    "grants": _Option(
+        _one_of(("memory:",)),
+        "memory:",
+        "STORE",
+        "where timestamp grants come from; memory: survives no restart",
+    ),
+    "logging": _Option(_one_of(LOG_LEVELS), "info", "LEVEL", ", ".join(LOG_LEVELS)),
+    "log_format": _Option(_one_of(LOG_FORMATS), "text", "FORMAT", ", ".join(LOG_FORMATS)),
+}
+
+
+_Settings = dict[str, tuple[str, str]]
+"""By option name: the text, and in words for a message where it came from."""
+
+
+def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
+    """The settings of this start.  Raises BadSetting.
+
+    `--help` and `--version` print to standard output and raise SystemExit(0).
+    """
+    command_line = _from_command_line(arguments)
+    variables = _from_environment(environment)
+    file = command_line.pop("config", None) or variables.pop("config", None)
+    variables.pop("config", None)
+    settings = _from_file(Path(file[0])) if file else {}
+    settings |= variables
+    settings |= command_line
+    return Config(**{name: _value(name, settings.get(name)) for name in OPTIONS})
+
+
+def _value(name: str, setting: tuple[str, str] | None) -> Any:
+    option = OPTIONS[name]
+    if setting is None and option.default is None:
+        raise BadSetting(f"--{name} is required: {option.help}")
+    text, source = setting or (str(option.default), "")
+    try:
+        return option.check(text)
+    except ValueError as allowed:
+        raise BadSetting(f"--{name}: {text!r}{source} is not {allowed}") from None
+
+
+def _from_command_line(arguments: Sequence[str]) -> _Settings:
+    known, unknown = _parser().parse_known_args([_normalised(text) for text in arguments])
+    for text in (text for text in unknown if text != "--"):
+        if text.startswith("-"):
+            raise BadSetting(f"unknown option {text!r}; --help lists those there are")
+        raise BadSetting(f"stray argument {text!r}; options are written --name=value")
+    return {name: (text, "") for name, text in vars(known).items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> _Settings:
+    variables = {name: f"FLAKE_{name.upper()}" for name in ("config", *OPTIONS)}
+    return {
+        name: (environment[variable], f" (from {variable})")
+        for name, variable in variables.items()
+        if variable in environment
+    }
+
+
+def _from_file(file: Path) -> _Settings:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadSetting(f"--config: {str(file)!r} can't be used: {reason}") from None
+    for name, value in table.items():
+        if name not in OPTIONS:
+            raise BadSetting(f"unknown option {name!r} (from {file}); --help lists those there are")
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise BadSetting(f"--{name}: {value!r} (from {file}) is neither a string nor a number")
+    return {name: (str(value), f" (from {file})") for name, value in table.items()}
+
+
+def _normalised(argument: str) -> str:
+    """`-worker-id=1` and `--worker-id=1` as `--worker_id=1`, as tornado.options has it."""
+    option = re.fullmatch("--?([A-Za-z][A-Za-z0-9_-]+)(=.*)?", argument, re.DOTALL)
+    if option is None:
+        return argument
+    return "--" + option[1].replace("-", "_") + (option[2] or "")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadSetting(message.removeprefix("argument "))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="flake",
+        description="Gives out unique, roughly time-ordered 64-bit IDs over HTTP.",
+        epilog="Each option can also stand in the environment, as FLAKE_NAME, or in the file.",
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--version", action="version", version=f"flake {__version__}")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with options, one a line")
+    for name, option in OPTIONS.items():
+        default = " (required)" if option.default is None else f" (default: {option.default})"
+        parser.add_argument(f"--{name}", metavar=option.metavar, help=option.help + default)
+    return parser

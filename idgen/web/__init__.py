@@ -1,0 +1,1 @@
+"""Flake over HTTP."""

@@ -1,0 +1,101 @@
+"""What all handlers have in common: they finish with an Answer, whatever was raised."""
+
+import logging
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from idgen.errors import BadRequest, FlakeError, NotReady
+from idgen.web import answers
+from idgen.web.answers import Answer
+from idgen.web.site import Site
+
+_log = logging.getLogger("flake.web")
+
+
+class AnswerHandler(RequestHandler):
+    """A RequestHandler whose subclass says which Answer, in `reply`."""
+
+    SUPPORTED_METHODS = answers.METHODS
+
+    def initialize(self, site: Site) -> None:
+        """Tornado's constructor hook."""
+        self.site = site
+        self.accept = self.request.headers.get("Accept", "")
+        self.spends = self.request.method != "HEAD"
+        site.in_flight += 1
+
+    def prepare(self) -> None:
+        """While draining nothing is served."""
+        if self.site.draining:
+            raise NotReady("draining: this process is about to stop")
+
+    async def reply(self, *path: str) -> Answer:
+        """The answer to this request; parts of the path are arguments.  May raise FlakeError."""
+        raise NotImplementedError
+
+    async def get(self, *path: str) -> None:
+        """GET, and HEAD too: Tornado leaves out the body."""
+        self.send(await self.reply(*path))
+
+    head = get
+
+    def send(self, answer: Answer) -> None:
+        """Finish with this answer."""
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.content_type)
+        self.set_header("Cache-Control", "no-store")
+        for name, value in answer.headers.items():
+            self.set_header(name, value)
+        if self.site.draining:
+            self.set_header("Connection", "close")
+        self.finish(answer.body)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tornado's hook for whatever was raised: the one place that counts and logs errors."""
+        status, reason, detail = self._explained(kwargs.get("exc_info", (None, None, None))[1])
+        self.site.service.errors[reason] += 1
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error(
+                f"{status.value} {reason}: {detail}",
+                extra={"reason": reason, "status": status.value, "path": self.request.path},
+            )
+        self.send(answers.refusal(status, reason, detail, self.accept))
+
+    def _explained(self, error: BaseException | None) -> tuple[HTTPStatus, str, str]:
+        match error:
+            case FlakeError():
+                return answers.status_of(error), error.reason, str(error)
+            case HTTPError(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+                allowed = " and ".join(answers.METHODS)
+                detail = f"{self.request.method} isn't allowed here; {allowed} are"
+                return HTTPStatus.METHOD_NOT_ALLOWED, BadRequest.reason, detail
+            case HTTPError():
+                status = HTTPStatus(error.status_code)
+                return status, BadRequest.reason, error.get_message() or status.phrase
+            case _:
+                return HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "internal error"
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """A traceback only for what nobody raised on purpose."""
+        if not isinstance(value, FlakeError | HTTPError):
+            super().log_exception(typ, value, tb)
+
+    def on_finish(self) -> None:
+        """Tornado's hook, once for each request."""
+        self.site.in_flight -= 1
+
+    def set_default_headers(self) -> None:
+        """Nobody needs to know which server this is."""
+        self.clear_header("Server")
+
+    def compute_etag(self) -> None:
+        """None: a 304 would hand out an ID again."""
+        return None

@@ -1,0 +1,69 @@
+"""The metrics.  A scrape reads plain integers from the service; a request pays nothing."""
+
+import platform
+from collections.abc import Iterator
+
+import tornado
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from idgen import __version__
+from idgen.errors import BadRequest, ClockRegression, NotReady, SequenceOverflow
+from idgen.service import IdService
+
+REASONS = tuple(error.reason for error in (ClockRegression, SequenceOverflow, NotReady, BadRequest))
+"""The labels of flake_errors_total, there from the first scrape on, so that rates start at 0."""
+
+
+def registry_of(service: IdService) -> CollectorRegistry:
+    """A registry of its own for one service, with the metrics of the process."""
+    registry = CollectorRegistry()
+    registry.register(_ServiceCollector(service))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class _ServiceCollector(Collector):
+    def __init__(self, service: IdService) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        service = self._service
+        yield CounterMetricFamily(
+            "flake_ids_generated", "IDs taken, failed batches included.", value=service.ids_taken
+        )
+        errors = CounterMetricFamily(
+            "flake_errors", "Errors answered, by reason.", labels=["reason"]
+        )
+        for reason in dict.fromkeys([*REASONS, *service.errors]):
+            errors.add_metric([reason], service.errors[reason])
+        yield errors
+        yield GaugeMetricFamily(
+            "flake_last_timestamp_seconds",
+            "Unix time of the last ID; 0 before the first.",
+            value=service.last_unix_ms / 1000,
+        )
+        yield GaugeMetricFamily(
+            "flake_seconds_until_exhaustion",
+            "Until the 41 bits of the timestamp are used up.",
+            value=(service.layout.last_unix_ms - service.wall_clock_ms()) / 1000,
+        )
+        yield InfoMetricFamily(
+            "flake_worker",
+            "The worker_id and the epoch that this process issues with.",
+            value={
+                "worker_id": str(service.worker_id),
+                "epoch_ms": str(service.layout.epoch_ms),
+            },
+        )
+        yield InfoMetricFamily(
+            "flake_build",
+            "What is running.",
+            value={
+                "version": __version__,
+                "python": platform.python_version(),
+                "tornado": tornado.version,
+            },
+        )

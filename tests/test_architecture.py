@@ -1,0 +1,71 @@
+"""Imports point down only; the pure core knows no clock, file, socket, log or Tornado."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parent.parent
+ALLOWED = {
+    "errors": set[str](),
+    "layout": {"errors"},
+    "generator": {"layout", "errors"},
+    "config": {"layout", "errors"},
+    "log": set[str](),
+    "service": {"generator", "layout", "errors"},
+    "stats": {"service", "errors"},
+    "batches": {"service", "errors"},
+    "web": {"service", "stats", "batches", "layout", "errors"},
+}
+"""What each module or package of idgen may import of the others."""
+
+PURE = {"errors", "layout", "generator"}
+PURE_IMPORTS = {"dataclasses", "typing", "collections", "enum", "math", "idgen"}
+
+
+def rooms() -> Iterator[tuple[str, Path]]:
+    for path in sorted((TOP / "idgen").rglob("*.py")):
+        room = path.relative_to(TOP / "idgen").parts[0].removesuffix(".py")
+        if room != "__init__":
+            yield room, path
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            assert node.module
+            yield node.module
+            if node.module == "idgen":
+                yield from (f"idgen.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    ("room", "path"), list(rooms()), ids=lambda value: str(value).split("/idgen/")[-1]
+)
+def test_imports_point_down_only(room: str, path: Path) -> None:
+    assert room in ALLOWED, f"{room} has no place in the picture yet"
+    inner = {name.split(".")[1] for name in imports(path) if name.startswith("idgen.")}
+    inner -= {room, "__version__"}
+    assert inner <= ALLOWED[room]
+
+
+@pytest.mark.parametrize(
+    "path", [path for room, path in rooms() if room in PURE], ids=lambda path: path.name
+)
+def test_the_pure_core_knows_no_clock_file_socket_log_or_tornado(path: Path) -> None:
+    assert {name.split(".")[0] for name in imports(path)} <= PURE_IMPORTS
+
+
+def test_only_the_composition_root_reads_clocks_and_the_environment() -> None:
+    for _, path in rooms():
+        source = path.read_text(encoding="utf-8")
+        for reading in ("time.time", "time_ns", "time.monotonic", "datetime.now", "os.environ"):
+            assert reading not in source, f"{path} reads {reading}"
+
+
+def test_each_part_of_the_picture_exists() -> None:
+    assert {room for room, _ in rooms()} == set(ALLOWED)

@@ -1,0 +1,119 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from idgen.config import Config, load
+from idgen.errors import BadSetting
+from idgen.layout import DEFAULT_EPOCH_MS
+
+DEFAULTS = Config(
+    worker_id=3,
+    port=8888,
+    address="127.0.0.1",
+    epoch_ms=DEFAULT_EPOCH_MS,
+    grants="memory:",
+    logging="info",
+    log_format="text",
+)
+
+
+def refusal(arguments: list[str], environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(BadSetting) as refused:
+        load(arguments, environment or {})
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_defaults_stand_for_all_but_the_worker_id() -> None:
+    assert load(["--worker_id=3"], {}) == DEFAULTS
+    assert refusal([]).startswith("--worker_id is required: 0 to 1023")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--worker_id=3", "--port=80"],
+        ["--worker_id", "3", "--port", "80"],
+        ["--worker-id=3", "-port=80"],
+        ["--port=1", "--worker_id=3", "--port=80"],
+    ],
+)
+def test_the_command_line_has_the_manners_of_tornado_options(arguments: list[str]) -> None:
+    assert load(arguments, {}) == replace(DEFAULTS, port=80)
+
+
+def test_a_stronger_source_wins(tmp_path: Path) -> None:
+    file = tmp_path / "flake.toml"
+    file.write_text('worker_id = 1\nport = 1001\naddress = "::1"\nlogging = "error"\n')
+    environment = {"FLAKE_PORT": "1002", "FLAKE_ADDRESS": "0.0.0.0", "FLAKE_UNKNOWN": "x"}
+    config = load([f"--config={file}", "--address=127.0.0.2"], environment)
+    assert (config.worker_id, config.port) == (1, 1002)
+    assert (config.address, config.logging) == ("127.0.0.2", "error")
+    assert config.log_format == "text"
+
+
+def test_the_file_can_be_named_in_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "flake.toml"
+    file.write_text("worker_id = 9\n")
+    assert load([], {"FLAKE_CONFIG": str(file)}).worker_id == 9
+    other = tmp_path / "other.toml"
+    other.write_text("worker_id = 10\n")
+    assert load([f"--config={other}"], {"FLAKE_CONFIG": str(file)}).worker_id == 10
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--worker_id=1024", "--worker_id: '1024' is not a whole number from 0 to 1023"),
+        ("--worker_id=-1", "--worker_id: '-1' is not a whole number from 0 to 1023"),
+        ("--worker_id=", "--worker_id: '' is not a whole number from 0 to 1023"),
+        ("--worker_id=1_0", "--worker_id: '1_0' is not a whole number from 0 to 1023"),
+        ("--worker_id=٣", "--worker_id: '٣' is not a whole number from 0 to 1023"),
+        ("--port=abc", "--port: 'abc' is not a whole number from 1 to 65535"),
+        ("--port=0", "--port: '0' is not a whole number from 1 to 65535"),
+        ("--port=65536", "--port: '65536' is not a whole number from 1 to 65535"),
+        ("--epoch_ms=1.5", "--epoch_ms: '1.5' is not a whole number from 0 to 251203277544448"),
+        ("--grants=redis:", "--grants: 'redis:' is not one of memory:"),
+        ("--logging=loud", "--logging: 'loud' is not one of debug, info, warning, error, none"),
+        ("--log_format=xml", "--log_format: 'xml' is not one of text, json"),
+        ("--address=", "--address: '' is not an IP address or a host name of this machine"),
+        ("--bogus=1", "unknown option '--bogus=1'; --help lists those there are"),
+        ("--wor=1", "unknown option '--wor=1'; --help lists those there are"),
+        ("stray", "stray argument 'stray'; options are written --name=value"),
+        ("--port", "--port: expected one argument"),
+        ("--config=/nowhere", "--config: '/nowhere' can't be used: No such file or directory"),
+    ],
+)
+def test_a_bad_setting_names_the_option_the_value_and_what_is_allowed(
+    argument: str, message: str
+) -> None:
+    assert refusal(["--worker_id=3", argument]) == message
+
+
+def test_a_bad_setting_names_where_it_came_from(tmp_path: Path) -> None:
+    assert refusal([], {"FLAKE_WORKER_ID": "x"}) == (
+        "--worker_id: 'x' (from FLAKE_WORKER_ID) is not a whole number from 0 to 1023"
+    )
+    file = tmp_path / "flake.toml"
+    for content, message in [
+        ("port = 0", f"--port: '0' (from {file}) is not a whole number from 1 to 65535"),
+        ("port = true", f"--port: True (from {file}) is neither a string nor a number"),
+        ("port = 1.5", f"--port: 1.5 (from {file}) is neither a string nor a number"),
+        ("prot = 1", f"unknown option 'prot' (from {file}); --help lists those there are"),
+        ("port = ", f"--config: '{file}' can't be used: Invalid value (at end of document)"),
+    ]:
+        file.write_text(content)
+        assert refusal(["--worker_id=3", f"--config={file}"]) == message
+    file.write_bytes(b"\xff")
+    assert f"--config: '{file}' can't be used: 'utf-8' codec" in refusal([f"--config={file}"])
+
+
+@pytest.mark.parametrize(("argument", "text"), [("--help", "--worker_id"), ("--version", "flake ")])
+def test_help_and_version_print_to_standard_output_and_end_well(
+    argument: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        load([argument], {})
+    assert end.value.code == 0
+    assert text in capsys.readouterr().out

@@ -1,0 +1,153 @@
+"""The service in this process, on real sockets, with clocks that the test moves."""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from idgen.batches import BatchQueue
+from idgen.layout import Layout
+from idgen.service import IdService
+from idgen.stats import Stats
+from idgen.web.app import application
+from idgen.web.metrics import registry_of
+from idgen.web.server import Server
+from idgen.web.site import Site
+from tests.clocks import MonotonicClock, WallClock
+
+NOW = 1795219200123
+WORKER_ID = 1023
+FIRST = Layout().pack(NOW, WORKER_ID, 0)
+
+
+@dataclass
+class Response:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get_content_type()
+
+
+class Serving:
+    """A server in a thread of its own."""
+
+    def __init__(self, epoch_ms: int, wall_clock_ms: Callable[[], int] | None) -> None:
+        self.clock = WallClock(NOW)
+        self.stats_clock = MonotonicClock()
+        self.service = IdService(Layout(epoch_ms), WORKER_ID, wall_clock_ms or self.clock)
+        self.loop = asyncio.new_event_loop()
+        self.port = 0
+        self._started = threading.Event()
+        self._stop: asyncio.Event
+        self._thread = threading.Thread(target=lambda: self.loop.run_until_complete(self._serve()))
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        self.site = Site(
+            service=self.service,
+            batches=BatchQueue(self.service, time.monotonic),
+            stats=Stats(self.service, self.stats_clock),
+            registry=registry_of(self.service),
+        )
+        self.server = Server(application(self.site), self.site)
+        ((_, self.port),) = self.server.listen("127.0.0.1", 0)
+        self._started.set()
+        await self._stop.wait()
+        await self.server.drain()
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._started.wait(10)
+
+    def begin_drain(self) -> None:
+        self.loop.call_soon_threadsafe(self._stop.set)
+
+    def join(self) -> None:
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the drain didn't end"
+        self.loop.close()
+
+    def use_up_this_millisecond(self) -> None:
+        """All 4,096 numbers of the clock's millisecond, batches' and singles'."""
+        for _ in range(4096):
+            self.service.next_id()
+
+    @contextmanager
+    def connection(self) -> Iterator[http.client.HTTPConnection]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def request(self, target: str, accept: str | None = None, method: str = "GET") -> Response:
+        with self.connection() as connection:
+            return exchange(connection, target, accept, method)
+
+    def get(self, target: str, accept: str | None = None) -> Response:
+        return self.request(target, accept)
+
+    def raw(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def send_raw(self, data: bytes) -> bytes:
+        """All that comes back until the server closes."""
+        with self.raw() as client:
+            client.sendall(data)
+            return read_to_end(client)
+
+
+def exchange(
+    connection: http.client.HTTPConnection,
+    target: str,
+    accept: str | None = None,
+    method: str = "GET",
+) -> Response:
+    """One request over a connection that stays open."""
+    connection.request(method, target, headers={"Accept": accept} if accept else {})
+    response = connection.getresponse()
+    return Response(response.status, response.headers, response.read())
+
+
+def read_to_end(client: socket.socket) -> bytes:
+    """What arrives until the other side closes; a reset is an end too."""
+    received = b""
+    try:
+        while data := client.recv(65536):
+            received += data
+    except ConnectionResetError:
+        pass
+    return received
+
+
+@contextmanager
+def serving(
+    epoch_ms: int = Layout().epoch_ms, wall_clock_ms: Callable[[], int] | None = None
+) -> Iterator[Serving]:
+    """A server until the block ends; its wall clock is the test's own or the one given."""
+    server = Serving(epoch_ms, wall_clock_ms)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.begin_drain()
+        server.join()
