@@ -27,7 +27,7 @@ try:
 except ModuleNotFoundError as error:
     # `make run` puts what is needed into .venv; ./flake.py finds it there by itself.
     venv = Path(__file__).resolve().parent / ".venv"
-    if (venv / "bin" / "python").exists() and Path(sys.prefix) != venv:
+    if (venv / "bin" / "python").exists() and Path(sys.prefix).resolve() != venv.resolve():
         os.execv(venv / "bin" / "python", [str(venv / "bin" / "python"), *sys.argv])  # noqa: S606 - our own interpreter
     sys.exit(f"flake: {error.name} is not installed; `make run` installs what is needed")
 

@@ -1,0 +1,67 @@
+# make run       the fleet in the foreground: nginx on 127.0.0.1:8080, two processes behind it
+# make test      every test
+# make check     formatting, lint, types
+# make install   what `make run` does before it runs
+# make lock      pin the newest versions that setup.py allows
+#
+# run, test and check set up what is missing: Debian packages, .venv, locked dependencies.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Debian keeps nginx where only root looks.
+export PATH := $(PATH):/usr/sbin
+
+.PHONY: run install test check lock
+.DELETE_ON_ERROR:
+
+run: install
+	@$(BIN)/python deploy/run_fleet.py
+
+install: .venv/run-installed | nginx
+
+test: .venv/test-installed | nginx libfaketime
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: .venv/test-installed
+	@$(BIN)/ruff format --check --quiet . || { echo "make check: run $(BIN)/ruff format" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary idgen flake.py deploy tests benchmarks
+
+lock: .venv/test-installed
+	@$(PIP_INSTALL) uv
+	@$(LOCK) --extra fleet -o requirements/run.lock
+	@$(LOCK) --extra fleet --extra test -c requirements/run.lock -o requirements/test.lock
+
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade \
+	--universal --python-version 3.11 --generate-hashes setup.py
+
+.venv/bin/python: | python3-venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		f"Flake needs Python 3.11 or later; {sys.executable} is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv --clear .venv
+
+.venv/run-installed .venv/test-installed: .venv/%-installed: requirements/%.lock | .venv/bin/python
+	@echo "installing what $< locks"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
+# Debian packages, each with a command that tells whether it is there.
+.PHONY: nginx libfaketime python3-venv
+nginx:
+	@$(call package,nginx,command -v nginx)
+libfaketime:
+	@$(call package,libfaketime,ls /usr/lib/*/faketime/libfaketime.so.1)
+python3-venv:
+	@$(call package,python3-venv,$(PYTHON) -c "import ensurepip")
+
+define package
+$(2) >/dev/null 2>&1 || { \
+	echo "installing Debian's $(1)"; \
+	as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); mkdir -p run; \
+	{ $$as_root apt-get update && \
+	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(1); \
+	} >run/apt.log 2>&1 || { \
+	echo "$(1) is missing and can't be installed from here (see run/apt.log)." >&2; \
+	echo "As root: apt-get install $(1)" >&2; exit 1; }; }
+endef
