@@ -31,6 +31,8 @@ def make_run(fleet: Fleet) -> subprocess.Popen[str]:
     return subprocess.Popen(
         ["make", *done, "run"],
         cwd=fleet.folder,
+        # As from a shell, though these tests run under a make of their own.
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
