@@ -80,7 +80,11 @@ class Fleet:
             cwd=self.folder,
             env=self.environment,
         )
-        until(self.serves, "the fleet serves")
+        try:
+            until(self.serves, "the fleet serves")
+        except AssertionError:
+            self._supervisord.terminate()
+            raise
 
     def stop(self) -> None:
         """Returns when all of it has ended well."""

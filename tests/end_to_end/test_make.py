@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,11 @@ def folder() -> Iterator[Fleet]:
     fleet.remove()
 
 
-def make_run(fleet: Fleet) -> subprocess.Popen[str]:
-    """`make run` as a terminal starts it: a process group of its own."""
+@contextmanager
+def make_run(fleet: Fleet) -> Iterator[subprocess.Popen[str]]:
+    """`make run` as a terminal starts it: a process group of its own, which Ctrl-C ends."""
     done = [f"--old-file=.venv/{part}" for part in ("bin/python", "run-installed")]
-    return subprocess.Popen(
+    make = subprocess.Popen(
         ["make", *done, "run"],
         cwd=fleet.folder,
         # As from a shell, though these tests run under a make of their own.
@@ -38,17 +40,23 @@ def make_run(fleet: Fleet) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    try:
+        yield make
+    finally:
+        if make.poll() is None:
+            os.killpg(make.pid, signal.SIGINT)
+            make.communicate(timeout=60)
 
 
 def test_make_run_prints_an_id_and_the_address_and_ctrl_c_stops_all(folder: Fleet) -> None:
-    make = make_run(folder)
-    assert make.stdout
-    flake_id, told = make.stdout.readline(), make.stdout.readline()
-    assert re.fullmatch(r"\d{19}\n", flake_id)
-    assert f"http://127.0.0.1:{folder.public_port}/" in told
-    until(folder.serves, "the fleet serves")
-    os.killpg(make.pid, signal.SIGINT)
-    rest, _ = make.communicate(timeout=60)
+    with make_run(folder) as make:
+        assert make.stdout
+        flake_id, told = make.stdout.readline(), make.stdout.readline()
+        assert re.fullmatch(r"\d{19}\n", flake_id)
+        assert f"http://127.0.0.1:{folder.public_port}/" in told
+        until(folder.serves, "the fleet serves")
+        os.killpg(make.pid, signal.SIGINT)
+        rest, _ = make.communicate(timeout=60)
     assert rest.strip().splitlines()[0] == "stopping"
     assert "Traceback" not in rest
     for port in (folder.public_port, folder.port(0), folder.port(1)):
@@ -59,8 +67,8 @@ def test_make_run_prints_an_id_and_the_address_and_ctrl_c_stops_all(folder: Flee
 def test_make_run_beside_a_running_fleet_says_so(folder: Fleet) -> None:
     folder.start()
     try:
-        make = make_run(folder)
-        told, _ = make.communicate(timeout=60)
+        with make_run(folder) as make:
+            told, _ = make.communicate(timeout=60)
     finally:
         folder.stop()
     assert make.returncode != 0
