@@ -5,18 +5,29 @@ The composition root: settings become objects, objects listen.  Nothing else hap
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
+
+# Until there is something to drain, a signal just ends the process, and no import shows a trace.
+for early in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(early, lambda *_: os._exit(0))
 
 try:
     import asyncio
     import logging
-    import signal
     import time
 
     from idgen import __version__, config, log
     from idgen.batches import BatchQueue
-    from idgen.errors import BadSetting
+    from idgen.errors import BadSetting, CannotListen
+    from idgen.grants.file import FileStore
+    from idgen.grants.files import OsFiles
+    from idgen.grants.keeper import Keeper
+    from idgen.grants.memory import MemoryStore
+    from idgen.grants.off_loop import OffLoop
+    from idgen.grants.state_directory import state_directory
+    from idgen.grants.store import GrantStore, StoreError
     from idgen.layout import Layout
     from idgen.service import IdService
     from idgen.stats import Stats
@@ -37,12 +48,38 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def boot_clock_ms() -> int:
+    """Milliseconds since the machine started, which nobody can set."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def grant_store(settings: config.Config) -> GrantStore:
+    """The store that `--grants` names.  Raises StoreRefused."""
+    if settings.grants == "memory:":
+        logging.warning("grants in memory: nothing keeps IDs unique over a restart")
+        return MemoryStore(settings.worker_id, wall_clock_ms)
+    named = settings.grants.removeprefix("file:")
+    directory = Path(named).absolute() if named else state_directory(os.environ)
+    return OffLoop(
+        FileStore(
+            directory, settings.worker_id, settings.epoch_ms, os.getpid(), OsFiles(), wall_clock_ms
+        )
+    )
+
+
 async def serve(settings: config.Config) -> None:
-    """Serve until SIGTERM or SIGINT, then drain.  Raises OSError where it can't listen."""
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Raises BadSetting, StoreError, CannotListen.
+    """
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    service = IdService(Layout(settings.epoch_ms), settings.worker_id, wall_clock_ms)
+    store = grant_store(settings)
+    layout = Layout(settings.epoch_ms)
+    service = IdService(layout, settings.worker_id, wall_clock_ms, store.grant_ms)
+    keeper = Keeper(store, service, boot_clock_ms, asyncio.sleep)
+    os.register_at_fork(after_in_child=keeper.abandon)
     site = Site(
         service=service,
         batches=BatchQueue(service, time.monotonic),
@@ -50,14 +87,23 @@ async def serve(settings: config.Config) -> None:
         registry=registry_of(service),
     )
     server = Server(application(site), site)
-    for address, port in server.listen(settings.address, settings.port):
+    delay_ms = await keeper.step()
+    try:
+        listening = " and ".join(server.listen(settings.address, settings.port))
         logging.info(
-            f"flake {__version__}: worker {settings.worker_id} listens on {address} port {port}"
+            f"flake {__version__}: worker {settings.worker_id} listens on {listening}, "
+            f"grants from {store}"
         )
-    logging.warning("grants in memory: nothing keeps IDs unique over a restart with its clock back")
-    await stop.wait()
-    logging.info("draining")
-    await server.drain()
+        keeping = asyncio.create_task(keeper.run(delay_ms))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([keeping, stopping], return_when=asyncio.FIRST_COMPLETED)
+        logging.info("draining")
+        await server.drain()
+        if keeping.done():
+            keeping.result()
+        keeping.cancel()
+    finally:
+        await keeper.release()
 
 
 def main() -> None:
@@ -69,8 +115,8 @@ def main() -> None:
     except BadSetting as error:
         print(f"flake: {error}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
-        sys.exit(f"flake: {settings.address} port {settings.port}: {error.strerror}")
+    except (StoreError, CannotListen) as error:
+        sys.exit(f"flake: {error}")
 
 
 if __name__ == "__main__":

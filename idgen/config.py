@@ -48,8 +48,8 @@ def _whole_number(low: int, high: int) -> Callable[[str], int]:
 
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
-        if text in choices:
-            return text
+        if text.lower() in choices:
+            return text.lower()
         raise ValueError("one of " + ", ".join(choices))
 
     return check
@@ -59,6 +59,12 @@ def _not_empty(text: str) -> str:
     if text:
         return text
     raise ValueError("an IP address or a host name of this machine")
+
+
+def _store(text: str) -> str:
+    if text == "memory:" or (text.startswith("file:") and "\0" not in text):
+        return text
+    raise ValueError("file:DIR, file: or memory:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +93,11 @@ OPTIONS: dict[str, _Option] = {
         "Unix milliseconds from which timestamps count; never change it in a living fleet",
     ),
     "grants": _Option(
-        _one_of(("memory:",)),
-        "memory:",
+        _store,
+        "file:",
         "STORE",
-        "where timestamp grants come from; memory: survives no restart",
+        "where timestamp grants come from: file:DIR, file: in the state directory, or memory:, "
+        "which survives no restart",
     ),
     "logging": _Option(_one_of(LOG_LEVELS), "info", "LEVEL", ", ".join(LOG_LEVELS)),
     "log_format": _Option(_one_of(LOG_FORMATS), "text", "FORMAT", ", ".join(LOG_FORMATS)),
@@ -148,15 +155,21 @@ def _from_environment(environment: Mapping[str, str]) -> _Settings:
 def _from_file(file: Path) -> _Settings:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadSetting(f"--config: {str(file)!r} can't be used: {reason}") from None
     for name, value in table.items():
         if name not in OPTIONS:
             raise BadSetting(f"unknown option {name!r} (from {file}); --help lists those there are")
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise BadSetting(f"--{name}: {value!r} (from {file}) is neither a string nor a number")
+        if not isinstance(value, str | int) or isinstance(value, bool) or _is_huge(value):
+            shown = "a huge number" if _is_huge(value) else repr(value)
+            raise BadSetting(f"--{name}: {shown} (from {file}) is neither a string nor a number")
     return {name: (str(value), f" (from {file})") for name, value in table.items()}
+
+
+def _is_huge(value: object) -> bool:
+    """Whether str() would refuse it: it takes 4,300 digits at most."""
+    return isinstance(value, int) and value.bit_length() > 64
 
 
 def _normalised(argument: str) -> str:

@@ -69,6 +69,12 @@ class BadRequest(FlakeError):
     reason = "bad_request"
 
 
+class CannotListen(FlakeError):
+    """An address or port can't be had; the message names it and the system's reason."""
+
+    reason = "cannot_listen"
+
+
 class BadSetting(FlakeError):
     """A setting is not what it may be; the message names the option, value and range."""
 

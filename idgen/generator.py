@@ -1,10 +1,11 @@
-"""The generator of one worker: (timestamp, sequence) strictly increases, or it refuses.
+"""The generator: within its grant (timestamp, sequence) strictly increases, or it refuses.
 
 Pure: the time is an argument.  A refusal leaves the generator as it was.  Not safe for
 threads; a process has one generator, and one thread that calls it.
 """
 
-from idgen.errors import ClockRegression, SequenceOverflow
+from idgen.errors import ClockRegression, FlakeError, NotReady, SequenceOverflow
+from idgen.grant import Grant
 from idgen.layout import IDS_PER_MS, Layout
 
 RESERVED_PER_MS = 64
@@ -17,22 +18,27 @@ BATCH_IDS_PER_MS = IDS_PER_MS - RESERVED_PER_MS
 
 
 class Generator:
-    """Issues the IDs of one worker_id, 0..1023."""
+    """Issues the IDs of its grant's worker_id, in its grant's milliseconds.
 
-    def __init__(self, layout: Layout, worker_id: int) -> None:
+    grant_ms is the length of a grant: a floor that is further ahead of the clock than that
+    is the clock's fault.
+    """
+
+    def __init__(self, layout: Layout, grant_ms: int) -> None:
         self._layout = layout
-        self._worker_id = worker_id
+        self._grant_ms = grant_ms
+        self.grant: Grant | None = None
+        self.trouble = "starting: no grant yet"
+        """Why there is no grant, or why it was not extended; in words for a refusal."""
         self.last_unix_ms: int | None = None
         """The millisecond issued last; None before the first ID."""
-        self._first_id = 0
-        """The ID of that millisecond with sequence 0."""
         self._sequence = 0
         """The next sequence of that millisecond; IDS_PER_MS where all are taken."""
 
     def next_id(self, unix_ms: int) -> int:
         """The next ID, which carries unix_ms.
 
-        Raises ClockRegression, SequenceOverflow, ClockOutOfRange.
+        Raises ClockRegression, SequenceOverflow, NotReady.
         """
         return self._take(unix_ms, 1, IDS_PER_MS).start
 
@@ -45,24 +51,66 @@ class Generator:
 
     def peek_id(self, unix_ms: int) -> int:
         """What next_id would return, or raise, without taking it."""
-        first_id, sequence = self._position(unix_ms, IDS_PER_MS)
-        return first_id + sequence
+        return self._next(unix_ms, IDS_PER_MS)[0]
+
+    def peek_ids(self, unix_ms: int, n: int) -> list[range]:
+        """What batches would take from unix_ms on until they are n, without taking it."""
+        try:
+            first_id, sequence = self._next(unix_ms, BATCH_IDS_PER_MS)
+            ranges = [range(first_id, first_id + min(n, BATCH_IDS_PER_MS - sequence))]
+        except SequenceOverflow:
+            ranges = []
+        assert self.grant is not None
+        while missing := n - sum(map(len, ranges)):
+            unix_ms += 1
+            first_id = self._layout.pack(unix_ms, self.grant.worker_id, sequence=0)
+            ranges.append(range(first_id, first_id + min(missing, BATCH_IDS_PER_MS)))
+        return ranges
 
     def _take(self, unix_ms: int, n: int, limit: int) -> range:
-        first_id, sequence = self._position(unix_ms, limit)
-        end = min(sequence + n, limit)
-        self.last_unix_ms, self._first_id, self._sequence = unix_ms, first_id, end
-        return range(first_id + sequence, first_id + end)
+        first_id, sequence = self._next(unix_ms, limit)
+        n = min(n, limit - sequence)
+        self.last_unix_ms, self._sequence = unix_ms, sequence + n
+        return range(first_id, first_id + n)
 
-    def _position(self, unix_ms: int, limit: int) -> tuple[int, int]:
-        """First ID of the millisecond and next sequence, which is less than the limit."""
-        last_unix_ms = self.last_unix_ms
-        if unix_ms == last_unix_ms:
-            if self._sequence >= limit:
-                raise SequenceOverflow(unix_ms, limit)
-            return self._first_id, self._sequence
-        first_id = self._layout.pack(unix_ms, self._worker_id, sequence=0)
+    def _next(self, unix_ms: int, limit: int) -> tuple[int, int]:
+        """The next ID and its sequence, which is less than the limit.
+
+        THE PLACE where an ID is checked: the unix_ms that goes into it lies in the very grant
+        whose worker_id goes into it, and after what was issued before.
+        """
+        grant, last_unix_ms = self.grant, self.last_unix_ms
+        if grant is not None and grant.floor_unix_ms < unix_ms <= grant.ceiling_unix_ms:
+            if unix_ms == last_unix_ms:
+                sequence = self._sequence
+            elif last_unix_ms is None or unix_ms > last_unix_ms:
+                sequence = 0
+            else:
+                raise self._refusal(unix_ms, limit)
+            if sequence < limit:
+                return self._layout.pack(unix_ms, grant.worker_id, sequence), sequence
+        raise self._refusal(unix_ms, limit)
+
+    def _refusal(self, unix_ms: int, limit: int) -> FlakeError:
+        """Why there is no ID at unix_ms; raises ClockOutOfRange itself."""
+        self._layout.pack(unix_ms, worker_id=0, sequence=0)
+        grant, last_unix_ms = self.grant, self.last_unix_ms
+        if grant is None:
+            return NotReady(self.trouble)
+        after_floor_unix_ms = grant.floor_unix_ms + 1
         if last_unix_ms is not None and unix_ms < last_unix_ms:
-            next_unix_ms = last_unix_ms + (self._sequence >= limit)
-            raise ClockRegression(last_unix_ms - unix_ms, next_unix_ms)
-        return first_id, 0
+            free_unix_ms = last_unix_ms + (self._sequence >= limit)
+            next_unix_ms = max(free_unix_ms, after_floor_unix_ms)
+            return ClockRegression(last_unix_ms - unix_ms, next_unix_ms)
+        behind_ms = grant.floor_unix_ms - unix_ms
+        if behind_ms > self._grant_ms:
+            return ClockRegression(behind_ms, after_floor_unix_ms)
+        if behind_ms >= 0:
+            return NotReady(
+                f"clock is {behind_ms} ms behind the floor of the grant; "
+                f"no IDs until {after_floor_unix_ms}"
+            )
+        if unix_ms > grant.ceiling_unix_ms:
+            reason = self.trouble or "it is about to be extended"
+            return NotReady(f"the grant ends at {grant.ceiling_unix_ms}: {reason}")
+        return SequenceOverflow(unix_ms, limit)

@@ -1,29 +1,54 @@
-"""The only place where an ID is made: clock and generator meet here, and are counted."""
+"""The only place where an ID is made: clock, grant and generator meet here, and are counted."""
 
 from collections import Counter
 from collections.abc import Callable
 
 from idgen.errors import ClockRegression, NotReady, SequenceOverflow
 from idgen.generator import Generator
+from idgen.grant import Grant
 from idgen.layout import Layout
 
 
 class IdService:
-    """The IDs of this process's worker_id, at the time of the wall clock."""
+    """The IDs of this process, at the time of the wall clock, within its grant.
 
-    def __init__(self, layout: Layout, worker_id: int, wall_clock_ms: Callable[[], int]) -> None:
+    worker_id is what the process was started with; IDs carry the grant's.
+    """
+
+    def __init__(
+        self, layout: Layout, worker_id: int, wall_clock_ms: Callable[[], int], grant_ms: int
+    ) -> None:
         self.layout = layout
         self.worker_id = worker_id
         self.wall_clock_ms = wall_clock_ms
         self.ids_taken = 0
         self.errors: Counter[str] = Counter()
         """Errors answered, by reason; who answers one counts it."""
-        self._generator = Generator(layout, worker_id)
+        self._generator = Generator(layout, grant_ms)
 
     @property
-    def last_unix_ms(self) -> int:
-        """The millisecond of the last ID; 0 before the first."""
-        return self._generator.last_unix_ms or 0
+    def last_unix_ms(self) -> int | None:
+        """The millisecond of the last ID; None before the first."""
+        return self._generator.last_unix_ms
+
+    @property
+    def grant(self) -> Grant | None:
+        """The right to issue; None while there is none."""
+        return self._generator.grant
+
+    def begin_grant(self, grant: Grant) -> None:
+        """Issue by this grant from now on."""
+        self._generator.grant = grant
+        self._generator.trouble = ""
+
+    def end_grant(self, trouble: str) -> None:
+        """Issue nothing from now on, and say why."""
+        self._generator.grant = None
+        self._generator.trouble = trouble
+
+    def explain(self, trouble: str) -> None:
+        """What keeps the grant from being had or extended."""
+        self._generator.trouble = trouble
 
     def next_id(self) -> int:
         """A new ID.  Raises ClockRegression, SequenceOverflow, NotReady."""
@@ -41,13 +66,12 @@ class IdService:
         """What next_id would return or raise now, without taking it."""
         return self._generator.peek_id(self.wall_clock_ms())
 
-    def peek_ids(self, n: int) -> range:
-        """As many IDs as a batch of n would get now or soon, without taking any."""
-        try:
-            first_id = self.peek_id()
-        except SequenceOverflow as overflow:
-            first_id = self.layout.pack(overflow.next_unix_ms, self.worker_id, sequence=0)
-        return range(first_id, first_id + n)
+    def peek_ids(self, n: int) -> list[range]:
+        """The IDs that a batch of n would get, millisecond after millisecond, without taking any.
+
+        Raises as next_id does, but for the overflow, which a batch waits out.
+        """
+        return self._generator.peek_ids(self.wall_clock_ms(), n)
 
     def reason_not_ready(self) -> str | None:
         """Why no ID can be had now; None if it can, or after a passing overflow."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from idgen.errors import ClockRegression, SequenceOverflow
+from idgen.errors import BadRequest, NotReady
 from idgen.service import IdService
 
 
@@ -26,11 +26,12 @@ class Stats:
             "timestamp": self._service.wall_clock_ms() // 1000,
             "generated_ids": self._service.ids_taken - self._flushed_ids,
             "errors": self._refusals() - self._flushed_refusals,
-            "max_time_ms": self._service.last_unix_ms,
+            "max_time_ms": self._service.last_unix_ms or 0,
             "worker_id": self._service.worker_id,
             "time_since_flush": round(self._monotonic_s() - self._flushed_s, 3),
         }
 
     def _refusals(self) -> int:
+        """The errors that were a 500: all but those of the client and of not being ready."""
         errors = self._service.errors
-        return errors[ClockRegression.reason] + errors[SequenceOverflow.reason]
+        return errors.total() - errors[BadRequest.reason] - errors[NotReady.reason]

@@ -1,6 +1,11 @@
-"""Clocks that a test moves."""
+"""Clocks that a test moves, and a service that may issue whatever they tell."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from idgen.grant import Grant
+from idgen.layout import Layout
+from idgen.service import IdService
 
 
 @dataclass
@@ -21,3 +26,13 @@ class MonotonicClock:
 
     def __call__(self) -> float:
         return self.now_s
+
+
+def granted_service(
+    worker_id: int, wall_clock_ms: Callable[[], int], layout: Layout | None = None
+) -> IdService:
+    """A service with a grant for all time, so that the clock alone matters."""
+    layout = layout or Layout()
+    service = IdService(layout, worker_id, wall_clock_ms, grant_ms=1000)
+    service.begin_grant(Grant(worker_id, -1, layout.last_unix_ms))
+    return service

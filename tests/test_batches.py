@@ -6,9 +6,8 @@ import pytest
 from idgen.batches import MAX_BATCH_WAIT_MS, BatchQueue
 from idgen.errors import ClockRegression, SequenceOverflow
 from idgen.generator import BATCH_IDS_PER_MS
-from idgen.layout import Layout, unpack
-from idgen.service import IdService
-from tests.clocks import MonotonicClock, WallClock
+from idgen.layout import unpack
+from tests.clocks import MonotonicClock, WallClock, granted_service
 
 NOW = 1795219200123
 
@@ -19,7 +18,7 @@ class Bench:
     def __init__(self) -> None:
         self.wall = WallClock(NOW)
         self.monotonic = MonotonicClock()
-        self.service = IdService(Layout(), 1, self.wall)
+        self.service = granted_service(1, self.wall)
         self.queue = BatchQueue(self.service, self.monotonic)
 
     async def turns(self) -> None:
@@ -137,6 +136,21 @@ def test_a_batch_whose_client_has_gone_leaves_the_queue() -> None:
         await bench.turns()
         assert sizes(next_in_line.result()) == [10]
         assert bench.service.ids_taken == BATCH_IDS_PER_MS + 10
+
+    run(scenario)
+
+
+def test_an_expired_batch_whose_client_has_gone_is_dropped_in_peace() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.queue.submit(BATCH_IDS_PER_MS)
+        expired = [bench.queue.submit(1) for _ in range(3)]
+        bench.monotonic.now_s += MAX_BATCH_WAIT_MS / 1000
+        expired[1].cancel()
+        await bench.turns()
+        assert isinstance(expired[0].exception(), SequenceOverflow)
+        assert isinstance(expired[2].exception(), SequenceOverflow)
+        bench.wall.unix_ms += 1
+        assert sizes(bench.queue.submit(3).result()) == [3], "the queue lives on"
 
     run(scenario)
 

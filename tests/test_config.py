@@ -12,7 +12,7 @@ DEFAULTS = Config(
     port=8888,
     address="127.0.0.1",
     epoch_ms=DEFAULT_EPOCH_MS,
-    grants="memory:",
+    grants="file:",
     logging="info",
     log_format="text",
 )
@@ -74,7 +74,7 @@ def test_the_file_can_be_named_in_the_environment(tmp_path: Path) -> None:
         ("--port=0", "--port: '0' is not a whole number from 1 to 65535"),
         ("--port=65536", "--port: '65536' is not a whole number from 1 to 65535"),
         ("--epoch_ms=1.5", "--epoch_ms: '1.5' is not a whole number from 0 to 251203277544448"),
-        ("--grants=redis:", "--grants: 'redis:' is not one of memory:"),
+        ("--grants=redis:", "--grants: 'redis:' is not file:DIR, file: or memory:"),
         ("--logging=loud", "--logging: 'loud' is not one of debug, info, warning, error, none"),
         ("--log_format=xml", "--log_format: 'xml' is not one of text, json"),
         ("--address=", "--address: '' is not an IP address or a host name of this machine"),
@@ -105,6 +105,9 @@ def test_a_bad_setting_names_where_it_came_from(tmp_path: Path) -> None:
     ]:
         file.write_text(content)
         assert refusal(["--worker_id=3", f"--config={file}"]) == message
+    for content in ("port = 0x" + "f" * 5000, "a = " + "[" * 5000):
+        file.write_text(content)
+        assert str(file) in refusal(["--worker_id=3", f"--config={file}"])
     file.write_bytes(b"\xff")
     assert f"--config: '{file}' can't be used: 'utf-8' codec" in refusal([f"--config={file}"])
 

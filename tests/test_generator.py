@@ -4,8 +4,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from idgen.errors import ClockOutOfRange, ClockRegression, FlakeError, SequenceOverflow
+from idgen.errors import ClockOutOfRange, ClockRegression, FlakeError, NotReady, SequenceOverflow
 from idgen.generator import BATCH_IDS_PER_MS, RESERVED_PER_MS, Generator
+from idgen.grant import Grant
 from idgen.layout import IDS_PER_MS, Layout, unpack
 
 LAYOUT = Layout()
@@ -13,9 +14,19 @@ NOW = 1795219200123
 WORKER_ID = 1023
 
 
+ALL_TIME = Grant(WORKER_ID, -1, LAYOUT.last_unix_ms + 1)
+
+
+def granted(grant: Grant = ALL_TIME) -> Generator:
+    generator = Generator(LAYOUT, grant_ms=1000)
+    generator.grant = grant
+    generator.trouble = ""
+    return generator
+
+
 @pytest.fixture
 def generator() -> Generator:
-    return Generator(LAYOUT, WORKER_ID)
+    return granted()
 
 
 def state(generator: Generator) -> dict[str, Any]:
@@ -101,12 +112,68 @@ def test_a_peek_tells_the_next_id_or_its_refusal_and_takes_nothing(generator: Ge
         generator.peek_id(NOW - 1)
 
 
+# Grants
+
+
+def test_without_a_grant_nothing_is_issued() -> None:
+    generator = Generator(LAYOUT, grant_ms=1000)
+    with pytest.raises(NotReady, match=r"^starting: no grant yet$"):
+        generator.next_id(NOW)
+
+
+def test_ids_come_after_the_floor_and_up_to_the_ceiling() -> None:
+    generator = granted(Grant(7, NOW, NOW + 2))
+    for unix_ms in (NOW + 1, NOW + 2):
+        assert generator.next_id(unix_ms) == LAYOUT.pack(unix_ms, 7, 0)
+        assert generator.next_ids(unix_ms, 2) == range(
+            LAYOUT.pack(unix_ms, 7, 1), LAYOUT.pack(unix_ms, 7, 3)
+        )
+    before = state(generator)
+    for ask in (generator.next_id, generator.peek_id, lambda now: generator.next_ids(now, 1)):
+        with pytest.raises(NotReady, match=rf"^the grant ends at {NOW + 2}: it is about to be ext"):
+            ask(NOW + 3)
+    assert state(generator) == before
+
+
+def test_ids_carry_the_worker_id_of_the_grant_that_they_are_issued_by() -> None:
+    generator = granted(Grant(7, NOW - 1, NOW))
+    first = generator.next_id(NOW)
+    generator.grant = Grant(8, NOW - 1, NOW + 1)
+    assert first == LAYOUT.pack(NOW, 7, 0)
+    assert generator.next_id(NOW) == LAYOUT.pack(NOW, 8, 1)
+    assert generator.next_id(NOW + 1) == LAYOUT.pack(NOW + 1, 8, 0)
+
+
+@pytest.mark.parametrize("behind_ms", [0, 1, 1000])
+def test_a_floor_up_to_a_grant_ahead_is_a_short_wait(behind_ms: int) -> None:
+    generator = granted(Grant(7, NOW, NOW + 1000))
+    with pytest.raises(NotReady) as refusal:
+        generator.next_id(NOW - behind_ms)
+    assert str(refusal.value) == (
+        f"clock is {behind_ms} ms behind the floor of the grant; no IDs until {NOW + 1}"
+    )
+
+
+def test_a_floor_further_ahead_is_a_clock_regression() -> None:
+    generator = granted(Grant(7, NOW, NOW + 1000))
+    with pytest.raises(ClockRegression, match=rf"backwards 1001 ms; no IDs until {NOW + 1}$"):
+        generator.next_id(NOW - 1001)
+
+
+def test_a_regression_before_a_new_floor_names_the_millisecond_after_the_floor() -> None:
+    generator = granted(Grant(7, NOW - 1, NOW))
+    generator.next_id(NOW)
+    generator.grant = Grant(7, NOW + 500, NOW + 1500)
+    with pytest.raises(ClockRegression, match=rf"backwards 1 ms; no IDs until {NOW + 501}$"):
+        generator.next_id(NOW - 1)
+
+
 class ClockThatWanders(RuleBasedStateMachine):
     """Whatever the clock does, the next ID is larger than the last, or there is none."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.generator = Generator(LAYOUT, WORKER_ID)
+        self.generator = granted()
         self.unix_ms = NOW
         self.ids = [-1]
 

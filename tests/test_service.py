@@ -3,7 +3,7 @@ import pytest
 from idgen.errors import ClockRegression, SequenceOverflow
 from idgen.layout import Layout
 from idgen.service import IdService
-from tests.clocks import WallClock
+from tests.clocks import WallClock, granted_service
 
 NOW = 1795219200123
 FIRST = Layout().pack(NOW, 7, 0)
@@ -16,13 +16,13 @@ def clock() -> WallClock:
 
 @pytest.fixture
 def service(clock: WallClock) -> IdService:
-    return IdService(Layout(), 7, clock)
+    return granted_service(7, clock)
 
 
 def test_ids_carry_the_time_of_the_wall_clock_and_are_counted(
     service: IdService, clock: WallClock
 ) -> None:
-    assert service.last_unix_ms == 0
+    assert service.last_unix_ms is None
     assert service.next_id() == FIRST
     clock.unix_ms += 1
     assert service.next_ids(10) == range(FIRST + (1 << 22), FIRST + (1 << 22) + 10)
@@ -42,7 +42,8 @@ def test_a_refusal_counts_no_id(service: IdService, clock: WallClock) -> None:
 
 def test_peeking_takes_nothing(service: IdService) -> None:
     assert service.peek_id() == FIRST
-    assert service.peek_ids(3) == range(FIRST, FIRST + 3)
+    assert service.peek_ids(3) == [range(FIRST, FIRST + 3)]
+    assert [len(ids) for ids in service.peek_ids(10_000)] == [4032, 4032, 1936]
     assert service.ids_taken == 0
     assert service.next_id() == FIRST
 
@@ -52,7 +53,7 @@ def test_peeking_at_a_batch_in_a_used_up_millisecond_looks_at_the_next(service: 
         service.next_id()
     with pytest.raises(SequenceOverflow):
         service.peek_id()
-    assert service.peek_ids(2) == range(FIRST + (1 << 22), FIRST + (1 << 22) + 2)
+    assert service.peek_ids(2) == [range(FIRST + (1 << 22), FIRST + (1 << 22) + 2)]
 
 
 def test_it_is_ready_unless_the_clock_stands_wrong(service: IdService, clock: WallClock) -> None:

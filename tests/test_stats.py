@@ -1,14 +1,12 @@
-from idgen.layout import Layout
-from idgen.service import IdService
 from idgen.stats import Stats
-from tests.clocks import MonotonicClock, WallClock
+from tests.clocks import MonotonicClock, WallClock, granted_service
 
 NOW = 1795219200123
 
 
 def test_a_flush_zeroes_the_two_counts_and_the_time_and_nothing_else() -> None:
     monotonic = MonotonicClock()
-    service = IdService(Layout(), 7, WallClock(NOW))
+    service = granted_service(7, WallClock(NOW))
     stats = Stats(service, monotonic)
     service.next_ids(5)
     service.errors["sequence_overflow"] += 1

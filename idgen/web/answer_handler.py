@@ -3,8 +3,9 @@
 import logging
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
+from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, RequestHandler
 
 from idgen.errors import BadRequest, FlakeError, NotReady
@@ -49,9 +50,12 @@ class AnswerHandler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
         for name, value in answer.headers.items():
             self.set_header(name, value)
-        if self.site.draining:
-            self.set_header("Connection", "close")
-        self.finish(answer.body)
+        if not self.site.draining:
+            self.finish(answer.body)
+            return
+        self.set_header("Connection", "close")
+        connection = cast(HTTP1Connection, self.request.connection)
+        self.finish(answer.body).add_done_callback(lambda _: connection.close())
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tornado's hook for whatever was raised: the one place that counts and logs errors."""
@@ -70,13 +74,17 @@ class AnswerHandler(RequestHandler):
                 return answers.status_of(error), error.reason, str(error)
             case HTTPError(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
                 allowed = " and ".join(answers.METHODS)
-                detail = f"{self.request.method} isn't allowed here; {allowed} are"
+                detail = f"{str(self.request.method)[:20]} isn't allowed here; {allowed} are"
                 return HTTPStatus.METHOD_NOT_ALLOWED, BadRequest.reason, detail
             case HTTPError():
                 status = HTTPStatus(error.status_code)
                 return status, BadRequest.reason, error.get_message() or status.phrase
             case _:
                 return HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "internal error"
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Parts of the path, which are refused as what they are and not for their encoding."""
+        return value.decode("utf-8", "replace")
 
     def log_exception(
         self,

@@ -88,15 +88,15 @@ def bounds(from_unix_ms: int, to_unix_ms: int, layout: Layout) -> Answer:
     return document({"min": str(smallest), "max": str(largest)})
 
 
-def text(line: str, status: int = HTTPStatus.OK) -> Answer:
+def text(line: str) -> Answer:
     """Plain text, as it is."""
-    return Answer(status, TEXT_TYPE, line.encode())
+    return Answer(HTTPStatus.OK, TEXT_TYPE, line.encode())
 
 
-def document(value: Any, status: int = HTTPStatus.OK, media_type: str = Media.JSON.value) -> Answer:
+def document(value: Any) -> Answer:
     """JSON without a blank."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Answer(status, media_type, body.encode())
+    return Answer(HTTPStatus.OK, Media.JSON.value, body.encode())
 
 
 def status_of(error: FlakeError) -> HTTPStatus:

@@ -31,7 +31,7 @@ class IdHandler(AnswerHandler):
         if text is None:
             return answers.one_id(service.next_id() if self.spends else service.peek_id(), media)
         n = number("n", text, 1, MAX_BATCH_IDS)
-        ranges = await self._taken(n) if self.spends else [service.peek_ids(n)]
+        ranges = await self._taken(n) if self.spends else service.peek_ids(n)
         return answers.many_ids(ranges, media)
 
     async def _taken(self, n: int) -> list[range]:
@@ -101,7 +101,7 @@ class LiveHandler(AnswerHandler):
 
 
 class ReadyHandler(AnswerHandler):
-    """`/readyz`: whether IDs can be had.  A 503 here is an answer, not an error that counts."""
+    """`/readyz`: whether IDs can be had."""
 
     async def reply(self, *path: str) -> Answer:
         """The reason where they can't."""
@@ -116,7 +116,10 @@ class MetricsHandler(AnswerHandler):
 
     async def reply(self, *path: str) -> Answer:
         """All metrics of the process."""
-        encoder, content_type = choose_encoder(self.accept)
+        try:
+            encoder, content_type = choose_encoder(self.accept)
+        except (TypeError, ValueError):  # such as a version that is no number
+            encoder, content_type = choose_encoder("")
         return Answer(HTTPStatus.OK, content_type, encoder(self.site.registry))
 
 

@@ -43,7 +43,7 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily(
             "flake_last_timestamp_seconds",
             "Unix time of the last ID; 0 before the first.",
-            value=service.last_unix_ms / 1000,
+            value=(service.last_unix_ms or 0) / 1000,
         )
         yield GaugeMetricFamily(
             "flake_seconds_until_exhaustion",

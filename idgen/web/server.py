@@ -1,6 +1,7 @@
 """Listening, the bounds of connections, and the drain, on Tornado's own HTTPServer."""
 
 import asyncio
+import errno
 import resource
 import socket
 from collections.abc import Awaitable
@@ -8,11 +9,12 @@ from contextlib import suppress
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, UnsatisfiableReadError
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from idgen.errors import BadSetting
+from idgen.errors import BadSetting, CannotListen
 from idgen.web.site import Site
 
 MAX_HEAD_BYTES = 8 * 1024
@@ -26,6 +28,10 @@ RESERVED_FILES = 64
 """File descriptors kept for all that isn't a connection, so that accept() never runs out."""
 
 LISTEN_BACKLOG = 1024
+ACCEPT_REST_S = 0.1
+"""How long nothing is accepted after descriptors ran out all the same."""
+_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
 DRAIN_LINGER_S = 1.0
 """How long idle connections may still ask, and hear 503 and `Connection: close`."""
 DRAIN_LIMIT_S = 4.5
@@ -48,18 +54,21 @@ class Server:
             idle_connection_timeout=IDLE_TIMEOUT_S,
         )
 
-    def listen(self, address: str, port: int) -> list[tuple[str, int]]:
-        """Serve from now on; gives the addresses that are listened on.
+    def listen(self, address: str, port: int) -> list[str]:
+        """Serve from now on; gives the HOST:PORT that are listened on.
 
-        Raises BadSetting where the name stands for no address, OSError where one can't be
-        had.  port 0 picks a free one.
+        Raises BadSetting where the name stands for no address, CannotListen where it or the
+        port can't be had.  port 0 picks a free one.
         """
         try:
-            sockets = bind_sockets(port, address, backlog=LISTEN_BACKLOG)
-        except socket.gaierror as error:
-            raise BadSetting(f"--address: {address!r} is no address: {error.strerror}") from None
+            bound = bind_sockets(port, address, backlog=LISTEN_BACKLOG)
+        except (socket.gaierror, UnicodeError) as error:
+            raise BadSetting(f"--address: {address!r} is no address: {error}") from None
+        except OSError as error:
+            raise CannotListen(f"{address} port {port}: {error.strerror}") from None
+        sockets = [_Listener(fileno=listener.detach()) for listener in bound]
         self._http.add_sockets(sockets)
-        return [listener.getsockname()[:2] for listener in sockets]
+        return [_host_and_port(*listener.getsockname()[:2]) for listener in sockets]
 
     async def drain(self) -> None:
         """Stop accepting, answer what is under way, refuse the rest, close; within 5 s."""
@@ -75,13 +84,41 @@ class Server:
         await self._http.close_all_connections()
 
 
+class _Listener(socket.socket):
+    """A listening socket that rests where accept() finds no descriptor or memory left.
+
+    Tornado would call it again at once, for ever.
+    """
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """As socket.accept; BlockingIOError, nothing to accept now, where there is no room."""
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            loop = IOLoop.current()
+            loop.update_handler(self.fileno(), 0)
+            loop.call_later(ACCEPT_REST_S, self._wake)
+            raise BlockingIOError from error
+
+    def _wake(self) -> None:
+        if self.fileno() >= 0:
+            IOLoop.current().update_handler(self.fileno(), IOLoop.READ)
+
+
+def _host_and_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class _BoundedHttpServer(HTTPServer):
     """Tornado's, with a bound on connections and on the time and size of a request's head."""
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
         self.open_streams: set[_BoundedStream] = set()
-        self._max_connections = min(MAX_CONNECTIONS, _raise_file_limit() - RESERVED_FILES)
+        room = max(1, _raise_file_limit() - RESERVED_FILES)
+        self._max_connections = min(MAX_CONNECTIONS, room)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Tornado's hook for a new connection."""
@@ -107,15 +144,21 @@ class _BoundedStream(IOStream):
         self._reading_head = True
         head = asyncio.ensure_future(super().read_until_regex(regex, max_bytes))
         head.add_done_callback(self._head_read)
+        if self._read_buffer_size and not head.done():
+            self._start_head_timer()  # its first bytes came with the request before
         return head
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """The clock starts with the first byte of a head."""
         count = super().read_from_fd(buf)
-        if count and self._reading_head and self._head_timer is None:
+        if count and self._reading_head:
+            self._start_head_timer()
+        return count
+
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
             loop = asyncio.get_running_loop()
             self._head_timer = loop.call_later(HEAD_TIMEOUT_S, self.close)
-        return count
 
     def _head_read(self, _: object) -> None:
         self._reading_head = False

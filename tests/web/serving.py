@@ -13,13 +13,12 @@ from typing import Any
 
 from idgen.batches import BatchQueue
 from idgen.layout import Layout
-from idgen.service import IdService
 from idgen.stats import Stats
 from idgen.web.app import application
 from idgen.web.metrics import registry_of
 from idgen.web.server import Server
 from idgen.web.site import Site
-from tests.clocks import MonotonicClock, WallClock
+from tests.clocks import MonotonicClock, WallClock, granted_service
 
 NOW = 1795219200123
 WORKER_ID = 1023
@@ -53,7 +52,7 @@ class Serving:
     def __init__(self, epoch_ms: int, wall_clock_ms: Callable[[], int] | None) -> None:
         self.clock = WallClock(NOW)
         self.stats_clock = MonotonicClock()
-        self.service = IdService(Layout(epoch_ms), WORKER_ID, wall_clock_ms or self.clock)
+        self.service = granted_service(WORKER_ID, wall_clock_ms or self.clock, Layout(epoch_ms))
         self.loop = asyncio.new_event_loop()
         self.port = 0
         self._started = threading.Event()
@@ -69,7 +68,8 @@ class Serving:
             registry=registry_of(self.service),
         )
         self.server = Server(application(self.site), self.site)
-        ((_, self.port),) = self.server.listen("127.0.0.1", 0)
+        (listening,) = self.server.listen("127.0.0.1", 0)
+        self.port = int(listening.rpartition(":")[2])
         self._started.set()
         await self._stop.wait()
         await self.server.drain()

@@ -244,6 +244,7 @@ def test_readyz_says_why_while_the_clock_stands_behind(served: Serving) -> None:
         ("/decode/9223372036854775808", "ID must"),
         ("/decode/1_000", "ID must"),
         ("/decode/%D9%A3", "ID must"),
+        ("/decode/%FF", "ID must"),
         ("/decode/0x10", "ID must"),
         ("/bounds", "from is missing"),
         ("/bounds?from=1795219200123", "to is missing"),

@@ -1,3 +1,4 @@
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as exposition
 
@@ -59,3 +60,12 @@ def test_openmetrics_is_given_where_it_is_asked_for(served: Serving) -> None:
     families = openmetrics(response.text)  # type: ignore[no-untyped-call]
     assert "flake_worker" in {family.name for family in families}
     assert served.get("/metrics").media_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=x", "text/plain;version=1.0.0;escaping=y"]
+)
+def test_a_wish_that_makes_no_sense_is_text(served: Serving, accept: str) -> None:
+    response = served.get("/metrics", accept)
+    assert response.status == 200
+    assert response.media_type == "text/plain"

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from idgen import batches
 from idgen.generator import BATCH_IDS_PER_MS
 from idgen.web import server
 from tests.web.serving import FIRST, NOW, Serving, exchange, read_to_end
@@ -80,6 +81,25 @@ def test_the_clock_of_a_head_starts_anew_with_each_request(
             assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_a_head_that_began_with_the_request_before_is_cut_off_too(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 0.2)
+    with served.raw() as client:
+        client.sendall(GET + GET[:10])
+        assert read_to_end(client).count(b"HTTP/1.1 200 OK") == 1
+
+
+def test_the_bounds_are_those_of_the_contract() -> None:
+    assert server.MAX_HEAD_BYTES == 8 * 1024
+    assert server.MAX_BODY_BYTES == 1024
+    assert (server.HEAD_TIMEOUT_S, server.IDLE_TIMEOUT_S) == (5, 75)
+    assert server.DRAIN_LINGER_S < server.DRAIN_LIMIT_S < 5
+    assert (batches.MAX_BATCH_IDS, batches.MAX_BATCH_WAIT_MS) == (65_536, 100)
+    assert server.MAX_CONNECTIONS > 10_000
+    assert server.LISTEN_BACKLOG >= 512
+
+
 def test_connections_past_the_bound_are_closed_at_once_and_the_rest_is_served(
     served: Serving,
 ) -> None:
@@ -127,10 +147,28 @@ def test_a_drain_refuses_on_open_connections_and_takes_no_new_ones(
             assert response.headers["Connection"] == "close"
             assert response.headers["Retry-After"] == "1"
             assert response.text == "draining: this process is about to stop"
+            assert connection.sock is None, "http.client closes, as it was told"
+
+
+def test_a_drain_closes_a_connection_once_it_has_refused_on_it(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "DRAIN_LINGER_S", 30.0)
+    monkeypatch.setattr(server, "DRAIN_LIMIT_S", 30.0)
+    with served.raw() as client:
+        client.sendall(GET)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        served.begin_drain()
+        _until_refusing_connections(served)
+        client.sendall(GET * 3)
+        assert read_to_end(client).count(b"HTTP/1.1 503 ") == 1
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_drain_lets_waiting_batches_finish(served: Serving) -> None:
+def test_a_drain_lets_waiting_batches_finish(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "DRAIN_LIMIT_S", 30.0)
     with served.raw() as client:
         client.sendall(f"GET /?n={BATCH_IDS_PER_MS + 1} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         while served.service.ids_taken < BATCH_IDS_PER_MS:
@@ -161,7 +199,7 @@ def _until_refusing_connections(served: Serving) -> None:
     while time.monotonic() < deadline_s:
         try:
             served.raw().close()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):
             return
         time.sleep(0.002)
     raise AssertionError("still accepting")

@@ -1,0 +1,1 @@
+"""Where grants come from, and who keeps them up."""
