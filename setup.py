@@ -23,6 +23,7 @@ setup(
     install_requires=["tornado>=6.5,<7", "prometheus_client>=0.22,<1"],
     extras_require={
         "fleet": ["supervisor>=4.3,<5"],
+        "audit": ["numpy>=2,<3"],
         "test": [
             "hypothesis",
             "mypy",
