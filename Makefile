@@ -1,5 +1,6 @@
 # make run       the fleet in the foreground: nginx on 127.0.0.1:8080, two processes behind it
-# make test      every test
+# make test      every test, or those of TESTS="tests/web -k head"
+# make chaos     faults for longer: SCALE=1 some minutes, SCALE=100 hours
 # make check     formatting, lint, types
 # make install   what `make run` does before it runs
 # make lock      pin the newest versions that setup.py allows
@@ -12,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Debian keeps nginx where only root looks.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: run install test check lock
+.PHONY: run install test check chaos lock
 .DELETE_ON_ERROR:
 
 run: install
@@ -23,6 +24,15 @@ install: .venv/run-installed | nginx
 test: .venv/test-installed | nginx libfaketime
 	@$(BIN)/python -m pytest $(TESTS)
 
+# Faults on real processes, simulated histories, planted bugs; SCALE=100 is the long form.
+SCALE ?= 1
+# A tmpfs for the full disk needs root, of a namespace at least.
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo unshare -rm)
+chaos: .venv/test-installed | libfaketime
+	@$(AS_ROOT) $(BIN)/python -m tests.faults.chaos $(SCALE)
+	@$(BIN)/python -m tests.faults.simulator 1 $$(( 10000 * $(SCALE) ))
+	@$(BIN)/python -m tests.faults.mutants
+
 check: .venv/test-installed
 	@$(BIN)/ruff format --check --quiet . || { echo "make check: run $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
@@ -31,7 +41,7 @@ check: .venv/test-installed
 lock: .venv/test-installed
 	@$(PIP_INSTALL) uv
 	@$(LOCK) --extra fleet -o requirements/run.lock
-	@$(LOCK) --extra fleet --extra test -c requirements/run.lock -o requirements/test.lock
+	@$(LOCK) --extra fleet --extra audit --extra test -c requirements/run.lock -o requirements/test.lock
 
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes setup.py

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -23,8 +24,9 @@ WORKERS = 2
 class Fleet:
     """A folder as `make run` sees it, whose ports are shifted from 8xxx to NN8xxx.
 
-    So the tests run beside a fleet of the developer's.  Nothing else differs from the
-    shipped files, but for an `environment` of the processes where a test gives one.
+    So the tests run beside a fleet of the developer's; their state is in the folder too.
+    Nothing else differs from the shipped files, but for an `environment` of the processes
+    where a test gives one.
     """
 
     def __init__(self, environment: str | None = None) -> None:
@@ -38,10 +40,13 @@ class Fleet:
                 )
             (self.folder / name).write_text(text, encoding="utf-8")
         (self.folder / "run").mkdir()
-        for name in ("flake.py", "deploy", "Makefile", "requirements", "setup.py"):
+        for name in ("flake.py", "idgen", "deploy", "Makefile", "requirements", "setup.py"):
             (self.folder / name).symlink_to(TOP / name)
         (self.folder / ".venv").symlink_to(sys.prefix)
-        self.environment = os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin"}
+        self.environment = os.environ | {
+            "PATH": os.environ["PATH"] + ":/usr/sbin",
+            "STATE_DIRECTORY": str(self.folder / "state"),
+        }
 
     def shifted(self, text: str) -> str:
         """The text with the fleet's ports for the shipped ones, wherever they stand."""
@@ -143,10 +148,14 @@ def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on now, and that no client is given as its own.
+
+    The kernel gives clients those from 32768 on; one that connects to a port on which nobody
+    listens for a while can even meet itself there, and then holds it.
+    """
+    while _listens(port := random.randrange(20_000, 32_000)):
+        pass
+    return port
 
 
 def _free_shift() -> int:

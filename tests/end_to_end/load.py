@@ -14,7 +14,7 @@ class Load:
     doesn't catch up, so that a slow machine sees less load, never a burst.
     """
 
-    def __init__(self, port: int, connections: int = 200, rate: int = 1500) -> None:
+    def __init__(self, port: int, connections: int = 16, rate: int = 1400) -> None:
         self.ids: list[int] = []
         self.statuses: Counter[int] = Counter()
         self.lost: list[str] = []
@@ -55,7 +55,7 @@ class Load:
     def check_unharmed(self) -> None:
         """No error reached a client, and no ID came twice."""
         assert self.lost == []
-        assert set(self.statuses) == {200}
+        assert set(self.statuses) == {200}, self.statuses
         assert len(set(self.ids)) == len(self.ids)
 
     async def _client(self, offset: float) -> None:

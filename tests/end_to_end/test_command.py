@@ -1,5 +1,6 @@
 """flake.py as a process: its messages, its exit statuses, its limits."""
 
+import json
 import os
 import re
 import shutil
@@ -10,14 +11,25 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from idgen.grants.slots import LAYOUT, Slot, parse
+from idgen.layout import DEFAULT_EPOCH_MS
 from tests.end_to_end.fleet import TOP, answer, free_port, until
 
 FLAKE = [sys.executable, str(TOP / "flake.py")]
 LARGEST_BATCH = b"GET /?n=65536 HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory of the test's own."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv("STATE_DIRECTORY", str(folder))
+    return folder
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
@@ -75,6 +87,7 @@ def stop(process: subprocess.Popen[str], signal_number: int = signal.SIGTERM) ->
         (["--worker_id=1", "--nonsense=1"], "flake: unknown option '--nonsense=1'"),
         (["--worker_id=1", "stray"], "flake: stray argument 'stray'"),
         (["--worker_id=1", "--address=no.such.host.invalid"], "flake: --address: 'no.such"),
+        (["--worker_id=1", "--address=a..b"], "flake: --address: 'a..b' is no address"),
         (["--worker_id=1", "--address=999.1.1.1"], "flake: --address: '999.1.1.1'"),
     ],
 )
@@ -140,17 +153,78 @@ def test_flake_py_is_executable() -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_drains_and_exits_0(signal_number: int) -> None:
+def test_a_signal_drains_and_exits_0(signal_number: int, state: Path) -> None:
     port = free_port()
-    with started(port) as process:
-        assert answer(port)[0] == 200
+    with started(port, "--logging=info") as process:
+        until(lambda: answer(port)[0] == 200, "it has a grant")
         status, stderr = stop(process, signal_number)
     assert status == 0
-    listening, warning, draining = stderr.splitlines()
-    assert f"worker 5 listens on 127.0.0.1 port {port}" in listening
-    assert "grants in memory" in warning
+    lines = [line for line in stderr.splitlines() if " 503 not_ready: " not in line]
+    listening, draining = lines
+    file = state / "worker-5.grant"
+    assert f"worker 5 listens on 127.0.0.1:{port}, grants from file:{file}" in listening
     assert draining.endswith("draining")
-    assert "Traceback" not in stderr
+    assert parse(file.read_bytes()).newer
+
+
+def test_a_second_process_with_the_worker_id_is_refused_and_names_the_first() -> None:
+    port = free_port()
+    with started(port) as first:
+        status, stdout, stderr = run("--worker_id=5", f"--port={free_port()}")
+        assert (status, stdout) == (1, "")
+        assert stderr.startswith(f"flake: worker_id 5 is held by process {first.pid}: /")
+        assert stderr.count("\n") == 1
+
+
+def test_corrupt_state_is_one_line_and_exit_status_1(state: Path) -> None:
+    state.mkdir()
+    (state / "worker-5.grant").write_bytes(b"x" * 8192)
+    status, stdout, stderr = run("--worker_id=5", f"--port={free_port()}")
+    assert (status, stdout) == (1, "")
+    assert "is corrupt in both slots" in stderr
+    assert stderr.count("\n") == 1
+
+
+def test_another_epoch_is_one_line_and_exit_status_2(state: Path) -> None:
+    port = free_port()
+    with started(port):
+        pass
+    status, stdout, stderr = run("--worker_id=5", "--epoch_ms=1767225600000")
+    assert (status, stdout) == (2, "")
+    assert stderr.startswith("flake: --epoch_ms: 1767225600000 is not 1259193600000, to which /")
+    assert stderr.count("\n") == 1
+
+
+def test_a_directory_that_can_t_be_used_is_one_line_and_exit_status_1(state: Path) -> None:
+    state.write_text("not a directory")
+    status, stdout, stderr = run("--worker_id=5", f"--port={free_port()}")
+    assert (status, stdout) == (1, "")
+    assert stderr.startswith(f"flake: {state}/worker-5.grant can't be opened: ")
+    assert stderr.count("\n") == 1
+
+
+def test_a_floor_far_ahead_is_a_500_until_the_clock_has_passed_it(state: Path) -> None:
+    state.mkdir()
+    floor_unix_ms = time.time_ns() // 1_000_000 + 4000
+    slot = Slot(1, floor_unix_ms, LAYOUT, DEFAULT_EPOCH_MS, 1).to_bytes()
+    (state / "worker-5.grant").write_bytes(slot + replace_counter(slot))
+    port = free_port()
+    with started(port) as process:
+        status, text = answer(port)
+        assert status == 500
+        until_then = f"no IDs until {floor_unix_ms + 1}"
+        assert re.fullmatch(rf"clock moved backwards \d+ ms; {until_then}", text)
+        status, text = answer(port, "/readyz")
+        assert (status, text.endswith(until_then)) == (503, True)
+        until(lambda: answer(port)[0] == 200, "the clock has passed the floor")
+        assert stop(process)[0] == 0
+
+
+def replace_counter(slot: bytes) -> bytes:
+    """The same record as another slot would hold it."""
+    newer = parse(slot).newer
+    assert newer
+    return replace(newer, counter=2).to_bytes()
 
 
 def test_it_listens_on_ipv6_too() -> None:
@@ -167,7 +241,7 @@ def test_it_listens_on_ipv6_too() -> None:
 
 def test_logging_warning_is_quiet_but_for_warnings() -> None:
     port = free_port()
-    with started(port, "--logging=warning") as process:
+    with started(port, "--logging=warning", "--grants=memory:") as process:
         answer(port)
         answer(port, "/?n=0")
         status, stderr = stop(process)
@@ -176,21 +250,19 @@ def test_logging_warning_is_quiet_but_for_warnings() -> None:
 
 
 def test_json_lines_are_json() -> None:
-    import json
-
     port = free_port()
-    with started(port, "--log_format=json") as process:
+    with started(port, "--log_format=json", "--grants=memory:") as process:
         _, stderr = stop(process)
     assert [json.loads(line)["level"] for line in stderr.splitlines()] == [
-        "info",
         "warning",
+        "info",
         "info",
     ]
 
 
 def test_a_client_that_never_reads_doesn_t_keep_a_drain_from_ending() -> None:
     port = free_port()
-    with started(port) as process, socket.socket() as client:
+    with started(port, "--grants=memory:") as process, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", port))
         client.sendall(LARGEST_BATCH * 20)
@@ -203,7 +275,7 @@ def test_a_client_that_never_reads_doesn_t_keep_a_drain_from_ending() -> None:
 def test_more_connections_than_files_are_closed_and_don_t_make_it_spin() -> None:
     port = free_port()
     limited = ("/bin/sh", "-c", 'ulimit -n 100; exec "$@"', "sh")
-    with started(port, prefix=limited) as process:
+    with started(port, "--grants=memory:", prefix=limited) as process:
         clients = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(150)]
         closed = [client for client in clients if _is_closed(client)]
         assert len(closed) >= 150 - 100

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from idgen.batches import MAX_BATCH_WAIT_MS
 from idgen.layout import unpack
-from tests.end_to_end.fleet import Fleet, answer, until
+from idgen.web.server import IDLE_TIMEOUT_S
+from tests.end_to_end.fleet import TOP, Fleet, answer, until
 from tests.end_to_end.load import Load
 
 (FAKETIME,) = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None][:1]
@@ -34,9 +36,11 @@ def serves(port: int) -> bool:
     return answer(port)[0] == 200
 
 
-def under_load(fleet: Fleet, fault: Callable[[Load], Awaitable[None]]) -> None:
+def under_load(
+    fleet: Fleet, fault: Callable[[Load], Awaitable[None]], connections: int = 16
+) -> None:
     async def main() -> None:
-        async with Load(fleet.public_port) as load:
+        async with Load(fleet.public_port, connections) as load:
             await load.more(500)
             await fault(load)
             await load.more(500)
@@ -70,6 +74,7 @@ def test_two_processes_answer_behind_nginx(fleet: Fleet) -> None:
         ("/decode/%2e%2e/stats", 404),
         ("//stats", 404),
         ("/nowhere", 404),
+        ("/decode", 404),
     ],
 )
 def test_only_what_is_public_passes_nginx(fleet: Fleet, target: str, status: int) -> None:
@@ -87,6 +92,29 @@ def test_nginx_passes_accept_on_and_none_of_the_other_headers(fleet: Fleet) -> N
         assert other.headers["Server"] == "nginx"
         assert int(other.headers["Content-Length"]) == len(other.content)
         assert "ETag" not in other.headers
+
+
+def test_nginx_waits_longer_than_a_batch_and_closes_before_a_process_does() -> None:
+    nginx_conf = (TOP / "nginx.conf").read_text()
+    (read_timeout_ms,) = re.findall(r"proxy_read_timeout (\d+)ms;", nginx_conf)
+    assert MAX_BATCH_WAIT_MS < int(read_timeout_ms) == 200
+    (upstream,) = re.findall(r"upstream flake \{.*?\n    \}", nginx_conf, re.DOTALL)
+    (keepalive_s,) = re.findall(r"keepalive_timeout (\d+)s;", upstream)
+    assert int(keepalive_s) == 30 < IDLE_TIMEOUT_S
+
+
+def test_supervisord_lets_a_drain_finish() -> None:
+    settings = dict(re.findall(r"^(\w+) = (.*)$", (TOP / "supervisord.conf").read_text(), re.M))
+    assert settings["stopsignal"] in ("TERM", "QUIT")
+    assert int(settings["stopwaitsecs"]) > 5
+    assert int(settings["minfds"]) >= 4096
+
+
+def test_nginx_itself_forbids_caching_too(fleet: Fleet) -> None:
+    for target, size in (("/", 2000), ("/" + "a" * 9000, 0)):
+        response = requests.post(f"http://127.0.0.1:{fleet.public_port}{target}", data=b"x" * size)
+        assert response.status_code in (413, 414)
+        assert response.headers["Cache-Control"] == "no-store"
 
 
 def test_a_killed_process_costs_clients_nothing_and_comes_back(fleet: Fleet) -> None:
@@ -110,7 +138,8 @@ def test_a_stopped_process_costs_clients_nothing(fleet: Fleet) -> None:
             os.kill(pid, signal.SIGCONT)
         await eventually(partial(serves, fleet.port(1)), "it serves again")
 
-    under_load(fleet, stop)
+    # Half of the requests wait 200 ms, so a thousand a second take a hundred connections.
+    under_load(fleet, stop, connections=120)
 
 
 def test_a_restart_by_supervisord_costs_clients_nothing(fleet: Fleet) -> None:
@@ -187,14 +216,14 @@ def test_nginx_hides_the_overflows_of_a_process_whose_clock_stands(clocked: Cloc
     async def freeze(load: Load) -> None:
         frozen = datetime.fromtimestamp(time.time() + 2, UTC)
         clocked.set_clock(0, frozen.strftime("%Y-%m-%d %H:%M:%S"))
-        for target in ("/?n=4032", *["/"] * 65):
-            status, text = await asyncio.to_thread(answer, clocked.port(0), target)
+        overflow = partial(errors, clocked, 0, "sequence_overflow")
+        await eventually(lambda: overflow() > 0, "a millisecond has no more IDs")
+        status, text = await asyncio.to_thread(answer, clocked.port(0))
         assert status == 500
         assert text.startswith("sequence overflow: 4096 IDs of ")
-        before = await asyncio.to_thread(errors, clocked, 0, "sequence_overflow")
+        before = await asyncio.to_thread(overflow)
         await load.more(1000)
-        after = await asyncio.to_thread(errors, clocked, 0, "sequence_overflow")
-        assert after > before + 100
+        assert await asyncio.to_thread(overflow) > before + 100
         assert (await asyncio.to_thread(answer, clocked.port(0), "/readyz"))[0] == 200
         clocked.set_clock(0, "+0")
         await eventually(partial(serves, clocked.port(0)), "it serves again")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import run_fleet
 from tests.end_to_end.fleet import TOP, Fleet, answer, until
 
 
@@ -34,7 +35,7 @@ def make_run(fleet: Fleet) -> Iterator[subprocess.Popen[str]]:
         ["make", *done, "run"],
         cwd=fleet.folder,
         # As from a shell, though these tests run under a make of their own.
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        env={name: value for name, value in fleet.environment.items() if name[:4] != "MAKE"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -98,3 +99,19 @@ def test_setup_py_installs_the_package_and_the_command(tmp_path: Path) -> None:
     assert re.fullmatch(r"flake \d+\.\d+\.\d+\n", ended.stdout)
     assert (target / "idgen" / "py.typed").exists()
     assert not (target / "tests").exists()
+
+
+@pytest.mark.parametrize(
+    ("listens", "reachable"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("8080", "127.0.0.1:8080"),
+        ("0.0.0.0:8080", "127.0.0.1:8080"),
+        ("*:8080", "127.0.0.1:8080"),
+        ("[::]:8080", "127.0.0.1:8080"),
+        ("[::1]:8080", "[::1]:8080"),
+        ("localhost:8080", "localhost:8080"),
+    ],
+)
+def test_the_launcher_asks_where_nginx_listens(listens: str, reachable: str) -> None:
+    assert run_fleet._reachable(listens) == reachable

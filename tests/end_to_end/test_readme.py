@@ -16,8 +16,8 @@ COMMANDS = [
     for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
 ]
-MAKE = {"make run", "make test", "make install"}
-"""Run by test_make.py, by whoever reads this, and by the set-up of either."""
+MAKE = {"make run", "make test", "make install", "make chaos SCALE=1"}
+"""Run by test_make.py, by whoever reads this, by the set-up of either, by test_chaos.py."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,6 @@ def test_the_readme_names_each_option_and_route() -> None:
 
 def test_the_links_inside_the_readme_lead_somewhere() -> None:
     headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    anchors = {heading.lower().replace(" ", "-").replace(",", "") for heading in headings}
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert target.removeprefix("#") in anchors or (TOP / target).exists(), target
