@@ -76,7 +76,7 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
 def test_a_new_file_waits_one_grant(bench: Bench) -> None:
     async def scenario() -> None:
         assert await bench.store().acquire() == Grant(5, NOW + 1000, NOW + 1000)
-        assert bench.path.stat().st_mode & 0o777 == 0o640
+        assert bench.path.stat().st_mode & 0o007 == 0, "nobody else may read it"
 
     run(scenario())
 
