@@ -21,7 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
+try:
+    import numpy as np
+except ModuleNotFoundError:
+    print("audit: numpy is missing; pip install '.[audit]' installs it", file=sys.stderr)
+    sys.exit(2)
 
 from idgen.layout import (
     DEFAULT_EPOCH_MS,
