@@ -50,8 +50,9 @@ class Keeper:
 
     async def step(self) -> int:
         """Acquire or extend, and tell after how many milliseconds to take the next step."""
+        begun_ms = self._boot_clock_ms()
         try:
-            delay_ms = await (self._acquire() if self._service.grant is None else self._extend())
+            await (self._acquire() if self._service.grant is None else self._extend())
         except StoreUnavailable as trouble:
             _log.warning(
                 f"the grant was not extended: {trouble}", extra={"reason": "store_unavailable"}
@@ -64,7 +65,8 @@ class Keeper:
             await self._run_out(str(loss))
             raise
         self._retry_ms = MIN_RETRY_MS
-        return delay_ms
+        # Counted from the beginning of this step: a slow disk has half a grant, whatever it took.
+        return max(0, self._store.grant_ms // 2 - (self._boot_clock_ms() - begun_ms))
 
     async def release(self) -> None:
         """End the grant, then tell the store how far it was used.  For a clean stop.
@@ -84,13 +86,12 @@ class Keeper:
         self._service.end_grant("a forked child issues no IDs")
         self._store.abandon()
 
-    async def _acquire(self) -> int:
+    async def _acquire(self) -> None:
         grant = await self._store.acquire()
         self._believe(grant.ceiling_unix_ms - self._store.grant_ms)
         self._service.begin_grant(grant)
-        return self._interval_ms
 
-    async def _extend(self) -> int:
+    async def _extend(self) -> None:
         asked = self._service.grant
         assert asked is not None
         unix_ms = self._service.wall_clock_ms()
@@ -100,12 +101,11 @@ class Keeper:
                 f"clock jumped ahead {jump_ms} ms; not believed until it has lasted "
                 f"{MAX_JUMP_MS // 1000} s"
             )
-            return self._interval_ms
+            return
         extended = await self._store.extend(asked, unix_ms)
         if self._service.grant is asked:
             self._believe(unix_ms)
             self._service.begin_grant(extended)
-        return self._interval_ms
 
     async def _run_out(self, loss: str) -> None:
         grant = self._service.grant
@@ -121,7 +121,3 @@ class Keeper:
 
     def _believe(self, unix_ms: int) -> None:
         self._guard.believe(unix_ms, self._boot_clock_ms())
-
-    @property
-    def _interval_ms(self) -> int:
-        return self._store.grant_ms // 2

@@ -43,9 +43,15 @@ class Fleet:
         for name in ("flake.py", "idgen", "deploy", "Makefile", "requirements", "setup.py"):
             (self.folder / name).symlink_to(TOP / name)
         (self.folder / ".venv").symlink_to(sys.prefix)
+        # In memory: on a busy disk an fdatasync can take longer than the half second that an
+        # extension has, and then clients do see a 503.
+        memory = Path("/dev/shm")
+        self._state = Path(
+            tempfile.mkdtemp(prefix="flake-", dir=memory if memory.is_dir() else None)
+        )
         self.environment = os.environ | {
             "PATH": os.environ["PATH"] + ":/usr/sbin",
-            "STATE_DIRECTORY": str(self.folder / "state"),
+            "STATE_DIRECTORY": str(self._state),
         }
 
     def shifted(self, text: str) -> str:
@@ -73,9 +79,6 @@ class Fleet:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        if error is not None:
-            for log in sorted((self.folder / "run").glob("*.log")):
-                print(f"--- {log.name}\n{log.read_text()[-4000:]}")
         self.remove()
 
     def start(self) -> None:
@@ -96,9 +99,15 @@ class Fleet:
         self._supervisord.terminate()
         assert self._supervisord.wait(60) == 0
 
+    def show_logs(self) -> None:
+        """Print the ends of all logs, for whoever looks into a failure."""
+        for log in sorted((self.folder / "run").glob("*.log")):
+            print(f"--- {log.name}\n{log.read_text()[-3000:]}")
+
     def remove(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder)
+        shutil.rmtree(self._state)
 
     def serves(self) -> bool:
         """Whether each process and nginx give IDs."""

@@ -4,6 +4,9 @@ import asyncio
 from collections import Counter
 from types import TracebackType
 
+STALL_S = 0.02
+"""A turn of this program's own loop that comes so late tells of a machine that stood still."""
+
 REQUEST = b"GET / HTTP/1.1\r\nHost: flake\r\n\r\n"
 
 
@@ -23,9 +26,23 @@ class Load:
         self._connections = connections
         self._interval_s = connections / rate
         self._stopping = False
+        self.longest_stall_s = 0.0
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether refusals may be the machine's doing: nginx gives up after 200 ms."""
+        return self.longest_stall_s > STALL_S and set(self.statuses) != {200}
+
+    async def _watch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while not self._stopping:
+            begun_s = clock()
+            await asyncio.sleep(0.005)
+            self.longest_stall_s = max(self.longest_stall_s, clock() - begun_s - 0.005)
 
     async def __aenter__(self) -> "Load":
         self._begun_s = asyncio.get_running_loop().time()
+        self._watcher = asyncio.create_task(self._watch())
         self._clients = [
             asyncio.create_task(self._client(place / self._connections))
             for place in range(self._connections)
@@ -39,10 +56,13 @@ class Load:
         trace: TracebackType | None,
     ) -> None:
         self._stopping = True
-        await asyncio.gather(*self._clients)
+        await asyncio.gather(self._watcher, *self._clients)
         seconds = asyncio.get_running_loop().time() - self._begun_s
         answers = self.statuses.total()
-        print(f"{answers} answers in {seconds:.1f} s, {answers / seconds:.0f} a second")
+        print(
+            f"{answers} answers in {seconds:.1f} s, {answers / seconds:.0f} a second, "
+            f"longest stall {self.longest_stall_s * 1000:.0f} ms"
+        )
 
     async def more(self, answers: int) -> None:
         """Return after that many answers more, or when all connections have ended."""

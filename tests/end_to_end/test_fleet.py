@@ -22,6 +22,10 @@ from tests.end_to_end.load import Load
 (FAKETIME,) = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None][:1]
 
 
+ATTEMPTS = 5
+"""How often a run under load may be spoilt by a machine that stands still."""
+
+
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
     with Fleet() as fleet:
@@ -39,15 +43,27 @@ def serves(port: int) -> bool:
 def under_load(
     fleet: Fleet, fault: Callable[[Load], Awaitable[None]], connections: int = 16
 ) -> None:
-    async def main() -> None:
+    """No client notices the fault.  Where the machine itself stood still, once more."""
+
+    async def main() -> Load:
         async with Load(fleet.public_port, connections) as load:
             await load.more(500)
             await fault(load)
             await load.more(500)
-        load.check_unharmed()
-        assert {unpack(flake_id).worker_id for flake_id in load.ids[-400:]} == {0, 1}
+        return load
 
-    asyncio.run(main())
+    for _ in range(ATTEMPTS):
+        load = asyncio.run(main())
+        if not load.says_nothing:
+            break
+        print(f"the machine stalled {load.longest_stall_s:.3f} s: {load.statuses}")
+        until(fleet.serves, "the fleet serves")
+    try:
+        load.check_unharmed()
+    except AssertionError:
+        fleet.show_logs()
+        raise
+    assert {unpack(flake_id).worker_id for flake_id in load.ids[-400:]} == {0, 1}
 
 
 def test_two_processes_answer_behind_nginx(fleet: Fleet) -> None:
@@ -188,7 +204,10 @@ class ClockedFleet(Fleet):
         assert FAKETIME, "libfaketime is missing: apt-get install libfaketime"
         super().__init__(
             f'LD_PRELOAD="{FAKETIME}",FAKETIME_NO_CACHE="1",FAKETIME_DONT_FAKE_MONOTONIC="1",'
-            'FAKETIME_TIMESTAMP_FILE="%(here)s/run/clock-%(process_num)d",TZ="UTC"'
+            'FAKETIME_TIMESTAMP_FILE="%(here)s/run/clock-%(process_num)d",TZ="UTC",'
+            # Under libfaketime the store's thread is sometimes half a second late, which then is
+            # a 503 of the other process; files and clocks together are the chaos runner's.
+            'FLAKE_GRANTS="memory:"'
         )
         for worker_id in (0, 1):
             self.set_clock(worker_id, "+0")

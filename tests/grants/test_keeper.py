@@ -81,6 +81,21 @@ def test_a_step_acquires_and_the_next_ones_extend_every_half_grant() -> None:
     run(scenario)
 
 
+def test_the_time_that_a_step_took_is_part_of_the_half_grant() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.keeper.step()
+        bench.store.answer_at = asyncio.Event()
+        for took_ms, delay_ms in ((300, 200), (700, 0)):
+            asking = asyncio.create_task(bench.keeper.step())
+            await asyncio.sleep(0)
+            bench.pass_ms(took_ms)
+            bench.store.answer_at.set()
+            assert await asking == delay_ms
+            bench.store.answer_at.clear()
+
+    run(scenario)
+
+
 def test_while_the_store_fails_ids_go_on_to_the_ceiling_and_then_it_says_why() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.keeper.step()
