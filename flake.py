@@ -18,6 +18,8 @@ try:
     import logging
     import time
 
+    import uvloop
+
     from idgen import __version__, config, log
     from idgen.batches import BatchQueue
     from idgen.errors import BadSetting, CannotListen
@@ -32,9 +34,13 @@ try:
     from idgen.service import IdService
     from idgen.stats import Stats
     from idgen.web.app import application
+    from idgen.web.lanes import Lanes
     from idgen.web.metrics import registry_of
+    from idgen.web.plans import Planner
+    from idgen.web.refusals import Refusals
     from idgen.web.server import Server
     from idgen.web.site import Site
+    from idgen.web.wire import Wire
 except ModuleNotFoundError as error:
     # `make run` puts what is needed into .venv; ./flake.py finds it there by itself.
     venv = Path(__file__).resolve().parent / ".venv"
@@ -80,16 +86,19 @@ async def serve(settings: config.Config) -> None:
     service = IdService(layout, settings.worker_id, wall_clock_ms, store.grant_ms)
     keeper = Keeper(store, service, boot_clock_ms, asyncio.sleep)
     os.register_at_fork(after_in_child=keeper.abandon)
+    wire = Wire()
     site = Site(
         service=service,
         batches=BatchQueue(service, time.monotonic),
         stats=Stats(service, time.monotonic),
         registry=registry_of(service),
+        wire=wire,
+        refusals=Refusals(service, wire),
     )
-    server = Server(application(site), site)
+    server = Server(Lanes(application(site), site, Planner(site).plan))
     delay_ms = await keeper.step()
     try:
-        listening = " and ".join(server.listen(settings.address, settings.port))
+        listening = " and ".join(await server.listen(settings.address, settings.port))
         logging.info(
             f"flake {__version__}: worker {settings.worker_id} listens on {listening}, "
             f"grants from {store}"
@@ -111,7 +120,7 @@ def main() -> None:
     try:
         settings = config.load(sys.argv[1:], os.environ)
         log.set_up(settings.logging, settings.log_format)
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except BadSetting as error:
         print(f"flake: {error}", file=sys.stderr)
         sys.exit(2)

@@ -20,7 +20,12 @@ setup(
     py_modules=["flake"],
     packages=find_packages(include=["idgen", "idgen.*"]),
     package_data={"idgen": ["py.typed"]},
-    install_requires=["tornado>=6.5,<7", "prometheus_client>=0.22,<1"],
+    install_requires=[
+        "httptools>=0.9,<1",
+        "prometheus_client>=0.22,<1",
+        "tornado>=6.5,<7",
+        "uvloop>=0.22,<1",
+    ],
     extras_require={
         "fleet": ["supervisor>=4.3,<5"],
         "audit": ["numpy>=2,<3"],

@@ -69,6 +69,22 @@ class BadRequest(FlakeError):
     reason = "bad_request"
 
 
+class HeadTooLarge(BadRequest):
+    """A request's head is longer than the limit, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a request's head may have at most {limit} bytes")
+        self.limit = limit
+
+
+class BodyTooLarge(BadRequest):
+    """A request's body is longer than the limit, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a request's body may have at most {limit} bytes")
+        self.limit = limit
+
+
 class CannotListen(FlakeError):
     """An address or port can't be had; the message names it and the system's reason."""
 

@@ -1,19 +1,15 @@
 """What all handlers have in common: they finish with an Answer, whatever was raised."""
 
-import logging
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
-from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, RequestHandler
 
 from idgen.errors import BadRequest, FlakeError, NotReady
 from idgen.web import answers
 from idgen.web.answers import Answer
 from idgen.web.site import Site
-
-_log = logging.getLogger("flake.web")
 
 
 class AnswerHandler(RequestHandler):
@@ -26,7 +22,6 @@ class AnswerHandler(RequestHandler):
         self.site = site
         self.accept = self.request.headers.get("Accept", "")
         self.spends = self.request.method != "HEAD"
-        site.in_flight += 1
 
     def prepare(self) -> None:
         """While draining nothing is served."""
@@ -50,28 +45,16 @@ class AnswerHandler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
         for name, value in answer.headers.items():
             self.set_header(name, value)
-        if not self.site.draining:
-            self.finish(answer.body)
-            return
-        self.set_header("Connection", "close")
-        connection = cast(HTTP1Connection, self.request.connection)
-        self.finish(answer.body).add_done_callback(lambda _: connection.close())
+        self.finish(answer.body)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Tornado's hook for whatever was raised: the one place that counts and logs errors."""
+        """Tornado's hook for whatever was raised."""
         status, reason, detail = self._explained(kwargs.get("exc_info", (None, None, None))[1])
-        self.site.service.errors[reason] += 1
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            _log.error(
-                f"{status.value} {reason}: {detail}",
-                extra={"reason": reason, "status": status.value, "path": self.request.path},
-            )
+        self.site.refusals.note(status, reason, detail, self.request.path)
         self.send(answers.refusal(status, reason, detail, self.accept))
 
     def _explained(self, error: BaseException | None) -> tuple[HTTPStatus, str, str]:
         match error:
-            case FlakeError():
-                return answers.status_of(error), error.reason, str(error)
             case HTTPError(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
                 allowed = " and ".join(answers.METHODS)
                 detail = f"{str(self.request.method)[:20]} isn't allowed here; {allowed} are"
@@ -80,7 +63,7 @@ class AnswerHandler(RequestHandler):
                 status = HTTPStatus(error.status_code)
                 return status, BadRequest.reason, error.get_message() or status.phrase
             case _:
-                return HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "internal error"
+                return answers.explained(error)
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Parts of the path, which are refused as what they are and not for their encoding."""
@@ -95,10 +78,6 @@ class AnswerHandler(RequestHandler):
         """A traceback only for what nobody raised on purpose."""
         if not isinstance(value, FlakeError | HTTPError):
             super().log_exception(typ, value, tb)
-
-    def on_finish(self) -> None:
-        """Tornado's hook, once for each request."""
-        self.site.in_flight -= 1
 
     def set_default_headers(self) -> None:
         """Nobody needs to know which server this is."""

@@ -1,17 +1,24 @@
 """Every answer, made once and whole: status, content type, body.  No socket, no Tornado."""
 
 import json
-from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from itertools import chain
-from sys import byteorder
 from typing import Any
 
-from idgen.errors import BadRequest, ClockRegression, FlakeError, NotReady, SequenceOverflow
+from idgen.errors import (
+    BadRequest,
+    BodyTooLarge,
+    ClockOutOfRange,
+    ClockRegression,
+    FlakeError,
+    HeadTooLarge,
+    NotReady,
+    SequenceOverflow,
+)
 from idgen.layout import Layout, unpack
+from idgen.web.bulk import big_endian, decimal
 from idgen.web.negotiation import PROBLEM_JSON, Media, wants_problem
 
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -20,7 +27,10 @@ STATUS: dict[type[FlakeError], HTTPStatus] = {
     ClockRegression: HTTPStatus.INTERNAL_SERVER_ERROR,
     SequenceOverflow: HTTPStatus.INTERNAL_SERVER_ERROR,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    ClockOutOfRange: HTTPStatus.SERVICE_UNAVAILABLE,
     BadRequest: HTTPStatus.BAD_REQUEST,
+    HeadTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
 """The one table that gives a cause its HTTP status."""
 
@@ -39,30 +49,39 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def one_id(flake_id: int, media: Media) -> Answer:
-    """One ID: decimal text, `{"id":"…"}`, or 8 bytes big-endian."""
+CONTENT_TYPE = {
+    Media.TEXT: TEXT_TYPE,
+    Media.JSON: Media.JSON.value,
+    Media.BINARY: Media.BINARY.value,
+}
+
+BODY_OF_ONE: dict[Media, Callable[[int], bytes]] = {
+    Media.TEXT: b"%d".__mod__,
+    Media.JSON: b'{"id":"%d"}'.__mod__,
+    Media.BINARY: lambda flake_id: flake_id.to_bytes(8, "big"),
+}
+"""One ID: decimal text, `{"id":"…"}`, or 8 bytes big-endian."""
+
+
+def body_of_many(ranges: Iterable[range], media: Media) -> bytes:
+    """IDs: a line each without a newline at the end, `{"ids":["…",…]}`, or 8 bytes each."""
     match media:
         case Media.TEXT:
-            return text(str(flake_id))
+            return b"\n".join(decimal(ids, b"\n") for ids in ranges)
         case Media.JSON:
-            return document({"id": str(flake_id)})
+            return b'{"ids":["%b"]}' % b'","'.join(decimal(ids, b'","') for ids in ranges)
         case Media.BINARY:
-            return Answer(HTTPStatus.OK, media.value, flake_id.to_bytes(8, "big"))
+            return b"".join(map(big_endian, ranges))
+
+
+def one_id(flake_id: int, media: Media) -> Answer:
+    """One ID in a representation."""
+    return Answer(HTTPStatus.OK, CONTENT_TYPE[media], BODY_OF_ONE[media](flake_id))
 
 
 def many_ids(ranges: Iterable[range], media: Media) -> Answer:
-    """IDs: a line each without a newline at the end, `{"ids":["…",…]}`, or 8 bytes each."""
-    ids = chain.from_iterable(ranges)
-    match media:
-        case Media.TEXT:
-            return text("\n".join(map(str, ids)))
-        case Media.JSON:
-            return document({"ids": list(map(str, ids))})
-        case Media.BINARY:
-            words = array("Q", ids)
-            if byteorder == "little":
-                words.byteswap()
-            return Answer(HTTPStatus.OK, media.value, words.tobytes())
+    """A batch in a representation."""
+    return Answer(HTTPStatus.OK, CONTENT_TYPE[media], body_of_many(ranges, media))
 
 
 def decoded(flake_id: int, layout: Layout) -> Answer:
@@ -99,9 +118,11 @@ def document(value: Any) -> Answer:
     return Answer(HTTPStatus.OK, Media.JSON.value, body.encode())
 
 
-def status_of(error: FlakeError) -> HTTPStatus:
-    """The status of a cause or of the cause that it is a kind of."""
-    return next(status for cause, status in STATUS.items() if isinstance(error, cause))
+def explained(error: BaseException | None) -> tuple[HTTPStatus, str, str]:
+    """Status, reason and detail of an error; one that nobody raised on purpose keeps its own."""
+    if isinstance(error, FlakeError):
+        return STATUS[type(error)], error.reason, str(error)
+    return HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "internal error"
 
 
 def refusal(status: HTTPStatus, reason: str, detail: str, accept: str) -> Answer:

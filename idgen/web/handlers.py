@@ -2,47 +2,51 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client.exposition import choose_encoder
 from tornado.web import Finish, HTTPError
 
-from idgen.batches import MAX_BATCH_IDS
 from idgen.errors import BadRequest, NotReady
 from idgen.layout import MAX_ID
 from idgen.web import answers
 from idgen.web.answer_handler import AnswerHandler
 from idgen.web.answers import Answer
+from idgen.web.exchange import Exchange
 from idgen.web.negotiation import preferred
 from idgen.web.openapi import openapi
-from idgen.web.parameters import moment, number, parameter
+from idgen.web.parameters import batch_size, moment, number, parameter
 
 
 class IdHandler(AnswerHandler):
     """`/`: an ID, or with `n` a batch."""
 
     batch: asyncio.Future[list[range]] | None = None
+    client_gone = False
 
     async def reply(self, *path: str) -> Answer:
         """IDs in the representation that the client prefers."""
         service = self.site.service
         media = preferred(self.accept)
-        text = parameter(self.request.query, "n")
-        if text is None:
+        n = batch_size(self.request.query)
+        if n is None:
             return answers.one_id(service.next_id() if self.spends else service.peek_id(), media)
-        n = number("n", text, 1, MAX_BATCH_IDS)
         ranges = await self._taken(n) if self.spends else service.peek_ids(n)
         return answers.many_ids(ranges, media)
 
     async def _taken(self, n: int) -> list[range]:
         self.batch = self.site.batches.submit(n)
+        if self.client_gone:
+            self.batch.cancel()  # unless it is there already
         try:
             return await self.batch
         except asyncio.CancelledError:
-            raise Finish from None  # nobody is there to hear an answer
+            cast(Exchange, self.request.connection).abandon()
+            raise Finish from None
 
     def on_connection_close(self) -> None:
         """A batch whose client has gone leaves the queue."""
+        self.client_gone = True
         if self.batch is not None:
             self.batch.cancel()
 

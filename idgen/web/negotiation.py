@@ -2,8 +2,12 @@
 
 import enum
 import re
+from functools import lru_cache
 
 PROBLEM_JSON = "application/problem+json"
+
+MAX_KNOWN = 256
+"""Headers whose meaning is remembered: clients are many, their Accept headers few."""
 
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
@@ -20,6 +24,7 @@ _Ranges = dict[str, tuple[float, int]]
 """By media range, in lower case: q, and minus its place in the header."""
 
 
+@lru_cache(MAX_KNOWN)
 def preferred(accept: str) -> Media:
     """The representation with the highest q, on a tie the one named first.
 
@@ -31,6 +36,7 @@ def preferred(accept: str) -> Media:
     return best if _rank(best.value, ranges) > _ABSENT else Media.TEXT
 
 
+@lru_cache(MAX_KNOWN)
 def wants_problem(accept: str) -> bool:
     """Whether an error is to be application/problem+json: named, or JSON preferred."""
     quality, _ = _ranges(accept).get(PROBLEM_JSON, _ABSENT)

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from urllib.parse import parse_qsl
 
+from idgen.batches import MAX_BATCH_IDS
 from idgen.errors import BadRequest
 
 MAX_ECHO = 64
@@ -33,6 +34,12 @@ def parameter(query: str, name: str) -> str | None:
     if not values[0]:
         raise BadRequest(f"{name} is empty")
     return values[0]
+
+
+def batch_size(query: str) -> int | None:
+    """How many IDs a query asks for, 1..MAX_BATCH_IDS; None where it asks for a single one."""
+    text = parameter(query, "n")
+    return None if text is None else number("n", text, 1, MAX_BATCH_IDS)
 
 
 def number(name: str, text: str, low: int, high: int) -> int:

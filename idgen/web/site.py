@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry
 from idgen.batches import BatchQueue
 from idgen.service import IdService
 from idgen.stats import Stats
+from idgen.web.refusals import Refusals
+from idgen.web.wire import Wire
 
 
 @dataclass(slots=True)
@@ -17,6 +19,11 @@ class Site:
     batches: BatchQueue
     stats: Stats
     registry: CollectorRegistry
+    wire: Wire
+    refusals: Refusals
     draining: bool = False
-    in_flight: int = 0
-    """Requests whose answer has not been handed to its connection yet."""
+
+    def next_second(self) -> None:
+        """A second has begun."""
+        self.wire.next_second()
+        self.refusals.next_second()

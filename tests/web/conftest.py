@@ -6,10 +6,10 @@ from idgen import batches
 from tests.web.serving import Serving, serving
 
 
-@pytest.fixture
-def served() -> Iterator[Serving]:
-    """A fresh service whose clocks stand still until the test moves them."""
-    with serving() as server:
+@pytest.fixture(params=[True, False], ids=["fast lane", "handlers"])
+def served(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """A fresh service whose clocks stand still until the test moves them, on either lane."""
+    with serving(fast=request.param) as server:
         yield server
 
 

@@ -11,13 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import uvloop
+
 from idgen.batches import BatchQueue
 from idgen.layout import Layout
 from idgen.stats import Stats
 from idgen.web.app import application
+from idgen.web.lanes import Lanes
 from idgen.web.metrics import registry_of
+from idgen.web.plans import Planner
+from idgen.web.refusals import Refusals
 from idgen.web.server import Server
 from idgen.web.site import Site
+from idgen.web.wire import Wire
 from tests.clocks import MonotonicClock, WallClock, granted_service
 
 NOW = 1795219200123
@@ -49,11 +55,12 @@ class Response:
 class Serving:
     """A server in a thread of its own."""
 
-    def __init__(self, epoch_ms: int, wall_clock_ms: Callable[[], int] | None) -> None:
+    def __init__(self, epoch_ms: int, wall_clock_ms: Callable[[], int] | None, fast: bool) -> None:
+        self.fast = fast
         self.clock = WallClock(NOW)
         self.stats_clock = MonotonicClock()
         self.service = granted_service(WORKER_ID, wall_clock_ms or self.clock, Layout(epoch_ms))
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.port = 0
         self._started = threading.Event()
         self._stop: asyncio.Event
@@ -61,14 +68,18 @@ class Serving:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
+        wire = Wire()
         self.site = Site(
             service=self.service,
             batches=BatchQueue(self.service, time.monotonic),
             stats=Stats(self.service, self.stats_clock),
             registry=registry_of(self.service),
+            wire=wire,
+            refusals=Refusals(self.service, wire),
         )
-        self.server = Server(application(self.site), self.site)
-        (listening,) = self.server.listen("127.0.0.1", 0)
+        plan = Planner(self.site).plan if self.fast else lambda message: None
+        self.server = Server(Lanes(application(self.site), self.site, plan))
+        (listening,) = await self.server.listen("127.0.0.1", 0)
         self.port = int(listening.rpartition(":")[2])
         self._started.set()
         await self._stop.wait()
@@ -141,10 +152,15 @@ def read_to_end(client: socket.socket) -> bytes:
 
 @contextmanager
 def serving(
-    epoch_ms: int = Layout().epoch_ms, wall_clock_ms: Callable[[], int] | None = None
+    epoch_ms: int = Layout().epoch_ms,
+    wall_clock_ms: Callable[[], int] | None = None,
+    fast: bool = True,
 ) -> Iterator[Serving]:
-    """A server until the block ends; its wall clock is the test's own or the one given."""
-    server = Serving(epoch_ms, wall_clock_ms)
+    """A server until the block ends; its wall clock is the test's own or the one given.
+
+    Without the fast lane Tornado's handlers answer everything.
+    """
+    server = Serving(epoch_ms, wall_clock_ms, fast)
     server.start()
     try:
         yield server

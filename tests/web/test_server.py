@@ -8,7 +8,7 @@ import pytest
 
 from idgen import batches
 from idgen.generator import BATCH_IDS_PER_MS
-from idgen.web import server
+from idgen.web import connection, message, server
 from tests.web.serving import FIRST, NOW, Serving, exchange, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -37,7 +37,7 @@ def test_connections_stay_open_and_take_pipelined_requests(served: Serving) -> N
             b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
             400,
         ),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1025\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1025\r\n\r\n", 413),
         (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 9000 + b"\r\n\r\n", 431),
         (b"GET /" + b"a" * 9000, 431),
     ],
@@ -53,7 +53,7 @@ def test_malformed_bytes_get_an_answer_and_a_close(
 
 def test_a_head_just_under_8_kib_and_a_small_body_are_served(served: Serving) -> None:
     head = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\nConnection: close\r\nA: "
-    padding = b"a" * (server.MAX_HEAD_BYTES - len(head) - 4)
+    padding = b"a" * (message.MAX_HEAD_BYTES - len(head) - 4)
     received = served.send_raw(head + padding + b"\r\n\r\n" + b"b" * 1024)
     assert received.startswith(b"HTTP/1.1 200 OK")
 
@@ -61,7 +61,7 @@ def test_a_head_just_under_8_kib_and_a_small_body_are_served(served: Serving) ->
 def test_a_head_that_takes_too_long_is_cut_off_but_an_idle_connection_is_not(
     served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.2)
     with served.raw() as slow, served.raw() as idle:
         slow.sendall(GET[:10])
         assert read_to_end(slow) == b""
@@ -72,7 +72,7 @@ def test_a_head_that_takes_too_long_is_cut_off_but_an_idle_connection_is_not(
 def test_the_clock_of_a_head_starts_anew_with_each_request(
     served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 1.0)
     with served.raw() as client:
         for _ in range(3):
             client.sendall(GET[:10])
@@ -84,16 +84,16 @@ def test_the_clock_of_a_head_starts_anew_with_each_request(
 def test_a_head_that_began_with_the_request_before_is_cut_off_too(
     served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.2)
     with served.raw() as client:
         client.sendall(GET + GET[:10])
         assert read_to_end(client).count(b"HTTP/1.1 200 OK") == 1
 
 
 def test_the_bounds_are_those_of_the_contract() -> None:
-    assert server.MAX_HEAD_BYTES == 8 * 1024
-    assert server.MAX_BODY_BYTES == 1024
-    assert (server.HEAD_TIMEOUT_S, server.IDLE_TIMEOUT_S) == (5, 75)
+    assert message.MAX_HEAD_BYTES == 8 * 1024
+    assert message.MAX_BODY_BYTES == 1024
+    assert (connection.REQUEST_TIMEOUT_S, connection.IDLE_TIMEOUT_S) == (5, 75)
     assert server.DRAIN_LINGER_S < server.DRAIN_LIMIT_S < 5
     assert (batches.MAX_BATCH_IDS, batches.MAX_BATCH_WAIT_MS) == (65_536, 100)
     assert server.MAX_CONNECTIONS > 10_000
@@ -103,7 +103,7 @@ def test_the_bounds_are_those_of_the_contract() -> None:
 def test_connections_past_the_bound_are_closed_at_once_and_the_rest_is_served(
     served: Serving,
 ) -> None:
-    served.server._http._max_connections = 2
+    served.server._max_connections = 2
     with served.raw() as first, served.raw() as second:
         for client in (first, second):
             client.sendall(GET)

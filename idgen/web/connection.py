@@ -1,0 +1,270 @@
+"""One connection: bytes in, answers out, in order.
+
+A request that has been seen before, byte for byte, is looked up and run, and that is all that
+`data_received` does.  Everything else goes through the inbox: what came in pieces, what is new,
+what came while an answer was under way.  Nothing here knows what a request asks for.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+from idgen.errors import BadRequest
+from idgen.web.exchange import Context, Exchange
+from idgen.web.lanes import Lanes
+from idgen.web.message import Message, head_length
+from idgen.web.plans import Later, Plan
+from idgen.web.wire import with_connection
+
+REQUEST_TIMEOUT_S = 5.0
+"""For a head from its first byte on, and then for its body."""
+
+IDLE_TIMEOUT_S = 75.0
+"""Above the 30 s after which nginx closes: the side that sends must be the one that closes."""
+
+SEND_TIMEOUT_S = 10.0
+"""How long a client may take nothing of an answer, or leave open what was closed to it."""
+
+MAX_UNREAD_BYTES = 64 * 1024
+"""How much is read ahead while an answer is under way."""
+
+PIPELINED_PER_TURN = 64
+"""Requests of one connection that are answered before the others get their turn."""
+
+
+class Connection(asyncio.Protocol):
+    """What asyncio calls for one connection."""
+
+    __slots__ = (
+        "_active_s", "_closing", "_eof", "_idle_timer", "_inbox", "_lanes", "_loop", "_message",
+        "_now_s", "_occupied", "_open", "_paused", "_pending", "_plan_of", "_reading",
+        "_request_timer", "_send_timer", "_transport", "_write",
+    )  # fmt: skip
+
+    _transport: asyncio.Transport
+    _write: Callable[[bytes], None]
+    _idle_timer: asyncio.TimerHandle
+
+    def __init__(self, lanes: Lanes, open_connections: "set[Connection]") -> None:
+        self._loop = asyncio.get_running_loop()
+        self._now_s = self._loop.time
+        self._lanes = lanes
+        self._plan_of = lanes.known.get
+        self._open = open_connections
+        self._inbox = bytearray()
+        self._message: Message | None = None
+        """A request whose body isn't whole yet."""
+        self._pending: Callable[[], object] | None = None
+        """While an answer is under way: what to call should the client go."""
+        self._occupied = False
+        """Whether bytes that arrive have to go through the inbox."""
+        self._paused = False
+        """Whether the client takes its answers too slowly."""
+        self._reading = True
+        self._eof = False
+        self._closing = False
+        self._active_s = self._now_s()
+        self._request_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is under way, or not sent whole."""
+        return self._pending is not None or self._transport.get_write_buffer_size() > 0
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's isn't a subclass
+        self._write = self._transport.write
+        self._open.add(self)
+        self._idle_timer = self._loop.call_later(IDLE_TIMEOUT_S, self._check_idle)
+
+    def data_received(self, data: bytes) -> None:
+        plan = self._plan_of(data)
+        if plan is None or self._occupied:
+            if not self._closing:
+                self._inbox += data
+                self._proceed()
+            return
+        self._active_s = self._now_s()
+        response = plan()
+        if isinstance(response, bytes):
+            self._write(response)
+        else:
+            self._wait(response, None)
+            self._settle()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        if self._pending is not None:
+            self._pending()
+        self._settle()
+        return True  # the transport stays open until _settle finds nothing left to answer
+
+    def pause_writing(self) -> None:
+        self._paused = self._occupied = True
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._send_timer is not None and not self._closing:
+            self._send_timer.cancel()
+        self._proceed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self)
+        self._closing = True
+        if self._pending is not None:
+            self._pending()
+        for timer in (self._idle_timer, self._request_timer, self._send_timer):
+            if timer is not None:
+                timer.cancel()
+
+    # From the inbox to an answer.
+
+    def _proceed(self) -> None:
+        """Answer what the inbox holds, until an answer has to be waited for."""
+        try:
+            for _ in range(PIPELINED_PER_TURN):
+                if self._stuck or not self._take_request():
+                    break
+            else:
+                self._loop.call_soon(self._proceed)
+        except BadRequest as error:
+            self._write(with_connection(self._lanes.site.refusals.response(error, "", ""), "close"))
+            self._close()
+        self._settle()
+
+    @property
+    def _stuck(self) -> bool:
+        return self._pending is not None or self._paused or self._closing
+
+    def _take_request(self) -> bool:
+        """Answer the first request of the inbox; False where it isn't whole."""
+        inbox = self._inbox
+        if self._message is None:
+            length = head_length(inbox)
+            if not length:
+                return False
+            head = bytes(inbox[:length])
+            del inbox[:length]
+            self._cancel_request_timer()
+            known = self._plan_of(head)
+            if known is not None:
+                self._run(known, None)
+                return True
+            self._message = Message(head)
+        message = self._message
+        message.feed(inbox)
+        if not message.complete:
+            if message.awaits_continue:
+                message.awaits_continue = False
+                self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return False
+        self._message = None
+        self._answer(message)
+        return True
+
+    def _answer(self, message: Message) -> None:
+        plan = self._lanes.plan(message)
+        if plan is not None:
+            self._run(plan, message)
+            return
+        context = Context(self._transport.get_extra_info("peername")[0])
+        exchange = Exchange(context, partial(self._answered, message))
+        self._pending = exchange.client_gone
+        exchange.begin(self._lanes.app, message)
+
+    def _run(self, plan: Plan, message: Message | None) -> None:
+        response = plan()
+        if isinstance(response, bytes):
+            self._respond(response, message)
+        else:
+            self._wait(response, message)
+
+    def _wait(self, later: Later, message: Message | None) -> None:
+        self._pending = later.future.cancel
+        later.future.add_done_callback(partial(self._come_due, later, message))
+
+    def _come_due(self, later: Later, message: Message | None, _: object) -> None:
+        self._answered(message, b"" if later.future.cancelled() else later.render(later.future))
+
+    def _answered(self, message: Message | None, response: bytes) -> None:
+        """What was waited for is there; empty means that the client has gone."""
+        self._pending = None
+        if self._closing:
+            return
+        if not response:
+            self._transport.close()
+            return
+        self._respond(response, message)
+        self._proceed()
+
+    # From an answer to the socket.
+
+    def _respond(self, response: bytes, message: Message | None) -> None:
+        """Send the answer to a message; None: to one that is known to keep the connection."""
+        self._active_s = self._now_s()
+        if self._lanes.site.draining or not (message is None or message.keep_alive):
+            self._write(with_connection(response, "close"))
+            self._close()
+        elif message is None or message.persists_by_itself:
+            self._write(response)
+        else:
+            self._write(with_connection(response, "keep-alive"))
+
+    def _close(self) -> None:
+        """Close once all is sent and read: the client closes first, or has SEND_TIMEOUT_S.
+
+        Closing with bytes unread would reset the connection, and the answer might be lost.
+        """
+        self._closing = True
+        self._message = None
+        self._inbox.clear()
+        if not self._eof:
+            self._transport.write_eof()
+            self._watch_sending()
+
+    def _settle(self) -> None:
+        """Take stock after bytes came or an answer went."""
+        unfinished = bool(self._inbox) or self._message is not None
+        self._occupied = unfinished or self._stuck
+        if self._eof and not (self._pending or self._paused):
+            self._transport.close()  # sends what is left first; a request cut off gets nothing
+            return
+        if self._reading != (len(self._inbox) <= MAX_UNREAD_BYTES):
+            self._reading = not self._reading
+            (self._transport.resume_reading if self._reading else self._transport.pause_reading)()
+        if not unfinished or self._stuck:
+            self._cancel_request_timer()
+        elif self._request_timer is None:
+            self._request_timer = self._loop.call_later(REQUEST_TIMEOUT_S, self.abort)
+
+    # Time.
+
+    def _cancel_request_timer(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
+
+    def _check_idle(self) -> None:
+        idle_s = self._now_s() - self._active_s
+        if not self._occupied and idle_s >= IDLE_TIMEOUT_S:
+            self.abort()
+            return
+        rest_s = IDLE_TIMEOUT_S - (0 if self._occupied else idle_s)
+        self._idle_timer = self._loop.call_later(rest_s, self._check_idle)
+
+    def _watch_sending(self, unsent_before: int | None = None) -> None:
+        """Give up on a client that takes nothing for SEND_TIMEOUT_S."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent_before is not None and unsent >= unsent_before:
+            self.abort()
+            return
+        self._send_timer = self._loop.call_later(SEND_TIMEOUT_S, self._watch_sending, unsent)

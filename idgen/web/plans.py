@@ -1,0 +1,89 @@
+"""Plans: what `/` does with a request, prepared once and run for each that is the same.
+
+A plan gives the response, or says that it has to be waited for.  Everything that can be known
+from the request alone (the representation, the number of IDs, that it is a bad one) is decided
+when the plan is made.  A request that isn't a plain `GET /` has none: Tornado's handlers answer.
+"""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+
+from idgen.errors import BadRequest
+from idgen.web import answers
+from idgen.web.message import Message
+from idgen.web.negotiation import preferred
+from idgen.web.parameters import batch_size
+from idgen.web.site import Site
+
+
+class Later(NamedTuple):
+    """A response that has to be waited for: `render` makes it of the future, once that is done.
+
+    Who has lost interest cancels the future.
+    """
+
+    future: "asyncio.Future[list[range]]"
+    render: "Callable[[asyncio.Future[list[range]]], bytes]"
+
+
+Plan = Callable[[], bytes | Later]
+
+
+class Planner:
+    """Makes the plans of one process."""
+
+    def __init__(self, site: Site) -> None:
+        self._service = site.service
+        self._batches = site.batches
+        self._wire = site.wire
+        self._refusals = site.refusals
+
+    def plan(self, message: Message) -> Plan | None:
+        """The plan of a request; None where it has none."""
+        path, _, query = message.target.partition("?")
+        if path != "/" or message.method != "GET":
+            return None
+        accept = message.headers.get("accept", "")
+        try:
+            n = batch_size(query)
+        except BadRequest as error:
+            return self._refuse(error, accept)
+        return self._one(accept) if n is None else self._many(n, accept)
+
+    def _refuse(self, error: BadRequest, accept: str) -> Plan:
+        return lambda: self._refusals.response(error, accept, "/")
+
+    def _one(self, accept: str) -> Plan:
+        media = preferred(accept)
+        heads = self._wire.heads(HTTPStatus.OK, answers.CONTENT_TYPE[media])
+        body_of, next_id = answers.BODY_OF_ONE[media], self._service.next_id
+        refused = self._refusals.response
+
+        def plan() -> bytes:
+            try:
+                body = body_of(next_id())
+            except Exception as error:
+                return refused(error, accept, "/")
+            return heads[len(body)] + body
+
+        return plan
+
+    def _many(self, n: int, accept: str) -> Plan:
+        media = preferred(accept)
+        heads = self._wire.heads(HTTPStatus.OK, answers.CONTENT_TYPE[media])
+        submit = self._batches.submit
+
+        def render(batch: "asyncio.Future[list[range]]") -> bytes:
+            try:
+                body = answers.body_of_many(batch.result(), media)
+            except Exception as error:
+                return self._refusals.response(error, accept, "/")
+            return heads[len(body)] + body
+
+        def plan() -> bytes | Later:
+            batch = submit(n)
+            return render(batch) if batch.done() else Later(batch, render)
+
+        return plan

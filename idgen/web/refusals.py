@@ -1,0 +1,62 @@
+"""Errors on their way out: counted, logged and made into answers, for both lanes alike."""
+
+import logging
+from http import HTTPStatus
+
+from idgen.errors import FlakeError
+from idgen.service import IdService
+from idgen.web import answers
+from idgen.web.wire import Wire
+
+_log = logging.getLogger("flake.web")
+
+MAX_RENDERED = 256
+
+
+class Refusals:
+    """Counts each error answered, and logs one line a second of each reason for a 5xx.
+
+    The log itself holds back what comes more often, but by then a line has cost half a
+    request.  Here an error that was said in this second costs an addition and a look-up.
+    """
+
+    def __init__(self, service: IdService, wire: Wire) -> None:
+        self._errors = service.errors
+        self._wire = wire
+        self._logged: dict[str, int] = {}
+        """By reason: what its count was at its last line."""
+        self._said: set[str] = set()
+        """The reasons that had their line in this second."""
+        self._rendered: dict[tuple[str, str], bytes] = {}
+
+    def note(self, status: int, reason: str, detail: str, path: str) -> None:
+        """Count an error that is about to be answered."""
+        self._errors[reason] = count = self._errors[reason] + 1
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR or reason in self._said:
+            return
+        self._said.add(reason)
+        held_back = count - self._logged.get(reason, 0) - 1
+        self._logged[reason] = count
+        _log.error(
+            f"{status:d} {reason}: {detail}",
+            extra={"reason": reason, "status": int(status), "path": path, "held_back": held_back},
+        )
+
+    def response(self, error: Exception, accept: str, path: str) -> bytes:
+        """Count an error, and give the whole response to it."""
+        status, reason, detail = answers.explained(error)
+        if not isinstance(error, FlakeError):
+            _log.error("internal error", exc_info=error)
+        self.note(status, reason, detail, path)
+        response = self._rendered.get((detail, accept))
+        if response is None:
+            if len(self._rendered) >= MAX_RENDERED:
+                self._rendered.clear()
+            response = self._wire.render(answers.refusal(status, reason, detail, accept))
+            self._rendered[detail, accept] = response
+        return response
+
+    def next_second(self) -> None:
+        """A second has begun: what was said before may be said again, with another Date."""
+        self._said.clear()
+        self._rendered.clear()

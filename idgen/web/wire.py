@@ -1,0 +1,58 @@
+"""Answers as the bytes of HTTP/1.1.  The heads of a second are rendered once each."""
+
+from email.utils import formatdate
+from http import HTTPStatus
+
+from idgen.web.answers import Answer
+
+MAX_LENGTHS = 1024
+"""Heads that are kept of each kind; past that they start anew."""
+
+
+class Heads(dict[int, bytes]):
+    """The heads of one kind of answer, by Content-Length in bytes, with this second's Date."""
+
+    def __init__(self, status: int, content_type: str, headers: dict[str, str]) -> None:
+        super().__init__()
+        self._before_date = (
+            f"HTTP/1.1 {status:d} {HTTPStatus(status).phrase}\r\nContent-Type: {content_type}\r\n"
+        )
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._after_date = f"Cache-Control: no-store\r\n{more}Content-Length: "
+
+    def __missing__(self, length: int) -> bytes:
+        if len(self) >= MAX_LENGTHS:
+            self.clear()
+        date = formatdate(usegmt=True)
+        head = f"{self._before_date}Date: {date}\r\n{self._after_date}{length}\r\n\r\n".encode()
+        self[length] = head
+        return head
+
+
+class Wire:
+    """Renders answers; there are as many kinds as there are statuses and media types."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[object, ...], Heads] = {}
+
+    def heads(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> Heads:
+        """The heads of one kind of answer, for those who have a body at hand."""
+        kind = (status, content_type, *(headers or {}).items())
+        if kind not in self._kinds:
+            self._kinds[kind] = Heads(status, content_type, headers or {})
+        return self._kinds[kind]
+
+    def render(self, answer: Answer) -> bytes:
+        """The whole response."""
+        heads = self.heads(answer.status, answer.content_type, answer.headers)
+        return heads[len(answer.body)] + answer.body
+
+    def next_second(self) -> None:
+        """A second has begun: the Date is another."""
+        for heads in self._kinds.values():
+            heads.clear()
+
+
+def with_connection(response: bytes, value: str) -> bytes:
+    """The same response with a Connection header, after the status line."""
+    return response.replace(b"\r\n", b"\r\nConnection: " + value.encode() + b"\r\n", 1)
