@@ -34,20 +34,29 @@ class Generator:
         """The millisecond issued last; None before the first ID."""
         self._sequence = 0
         """The next sequence of that millisecond; IDS_PER_MS where all are taken."""
+        self._packed_unix_ms: int | None = None
+        self._packed_grant: Grant | None = None
+        self._first_id = 0
+        """The ID with sequence 0 of that millisecond and that grant's worker_id."""
 
     def next_id(self, unix_ms: int) -> int:
         """The next ID, which carries unix_ms.
 
         Raises ClockRegression, SequenceOverflow, NotReady.
         """
-        return self._take(unix_ms, 1, IDS_PER_MS).start
+        flake_id, sequence = self._next(unix_ms, IDS_PER_MS)
+        self.last_unix_ms, self._sequence = unix_ms, sequence + 1
+        return flake_id
 
     def next_ids(self, unix_ms: int, n: int) -> range:
         """The next consecutive IDs, which carry unix_ms: at least 1, at most n.
 
         Fewer than n where the millisecond has no more for a batch.  Raises as next_id does.
         """
-        return self._take(unix_ms, n, BATCH_IDS_PER_MS)
+        first_id, sequence = self._next(unix_ms, BATCH_IDS_PER_MS)
+        n = min(n, BATCH_IDS_PER_MS - sequence)
+        self.last_unix_ms, self._sequence = unix_ms, sequence + n
+        return range(first_id, first_id + n)
 
     def peek_id(self, unix_ms: int) -> int:
         """What next_id would return, or raise, without taking it."""
@@ -67,12 +76,6 @@ class Generator:
             ranges.append(range(first_id, first_id + min(missing, BATCH_IDS_PER_MS)))
         return ranges
 
-    def _take(self, unix_ms: int, n: int, limit: int) -> range:
-        first_id, sequence = self._next(unix_ms, limit)
-        n = min(n, limit - sequence)
-        self.last_unix_ms, self._sequence = unix_ms, sequence + n
-        return range(first_id, first_id + n)
-
     def _next(self, unix_ms: int, limit: int) -> tuple[int, int]:
         """The next ID and its sequence, which is less than the limit.
 
@@ -88,7 +91,10 @@ class Generator:
             else:
                 raise self._refusal(unix_ms, limit)
             if sequence < limit:
-                return self._layout.pack(unix_ms, grant.worker_id, sequence), sequence
+                if unix_ms != self._packed_unix_ms or grant is not self._packed_grant:
+                    self._first_id = self._layout.pack(unix_ms, grant.worker_id, sequence=0)
+                    self._packed_unix_ms, self._packed_grant = unix_ms, grant
+                return self._first_id + sequence, sequence
         raise self._refusal(unix_ms, limit)
 
     def _refusal(self, unix_ms: int, limit: int) -> FlakeError:

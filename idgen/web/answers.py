@@ -56,8 +56,8 @@ CONTENT_TYPE = {
 }
 
 BODY_OF_ONE: dict[Media, Callable[[int], bytes]] = {
-    Media.TEXT: b"%d".__mod__,
-    Media.JSON: b'{"id":"%d"}'.__mod__,
+    Media.TEXT: lambda flake_id: b"%d" % flake_id,
+    Media.JSON: lambda flake_id: b'{"id":"%d"}' % flake_id,
     Media.BINARY: lambda flake_id: flake_id.to_bytes(8, "big"),
 }
 """One ID: decimal text, `{"id":"…"}`, or 8 bytes big-endian."""

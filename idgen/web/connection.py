@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_active_s", "_closing", "_eof", "_idle_timer", "_inbox", "_lanes", "_loop", "_message",
-        "_now_s", "_occupied", "_open", "_paused", "_pending", "_plan_of", "_reading",
+        "_occupied", "_open", "_paused", "_pending", "_plan_of", "_reading",
         "_request_timer", "_send_timer", "_transport", "_write",
     )  # fmt: skip
 
@@ -48,7 +48,6 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, lanes: Lanes, open_connections: "set[Connection]") -> None:
         self._loop = asyncio.get_running_loop()
-        self._now_s = self._loop.time
         self._lanes = lanes
         self._plan_of = lanes.known.get
         self._open = open_connections
@@ -64,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._eof = False
         self._closing = False
-        self._active_s = self._now_s()
+        self._active_s = lanes.now_s
         self._request_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
 
@@ -92,7 +91,7 @@ class Connection(asyncio.Protocol):
                 self._inbox += data
                 self._proceed()
             return
-        self._active_s = self._now_s()
+        self._active_s = self._lanes.now_s
         response = plan()
         if isinstance(response, bytes):
             self._write(response)
@@ -210,7 +209,7 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, response: bytes, message: Message | None) -> None:
         """Send the answer to a message; None: to one that is known to keep the connection."""
-        self._active_s = self._now_s()
+        self._active_s = self._lanes.now_s
         if self._lanes.site.draining or not (message is None or message.keep_alive):
             self._write(with_connection(response, "close"))
             self._close()
@@ -254,7 +253,7 @@ class Connection(asyncio.Protocol):
             self._request_timer = None
 
     def _check_idle(self) -> None:
-        idle_s = self._now_s() - self._active_s
+        idle_s = self._lanes.now_s - self._active_s
         if not self._occupied and idle_s >= IDLE_TIMEOUT_S:
             self.abort()
             return

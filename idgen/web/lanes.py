@@ -28,6 +28,8 @@ class Lanes:
         self.app = app
         self.site = site
         self.known: dict[bytes, Plan] = {}
+        self.now_s = 0.0
+        """The loop's time at the last tick: to the second, which is enough for idle connections."""
         self._plan = plan
 
     def plan(self, message: Message) -> Plan | None:
@@ -42,6 +44,12 @@ class Lanes:
                 self.known.clear()
             self.known[message.head] = plan
         return plan
+
+    def tick(self, now_s: float) -> None:
+        """A second has gone by; now_s is the loop's time."""
+        self.now_s = now_s
+        self.site.wire.next_second()
+        self.site.refusals.next_second()
 
     def drain(self) -> None:
         """From now on all requests are refused, by the handlers."""

@@ -16,6 +16,8 @@ RESERVED_FILES = 64
 
 LISTEN_BACKLOG = 1024
 
+TICK_S = 1.0
+
 DRAIN_LINGER_S = 1.0
 """How long idle connections may still ask, and hear 503 and `Connection: close`."""
 DRAIN_LIMIT_S = 4.5
@@ -78,8 +80,9 @@ class Server:
         return _Excess()
 
     def _tick(self) -> None:
-        self._lanes.site.next_second()
-        self._ticking = asyncio.get_running_loop().call_later(1.0, self._tick)
+        loop = asyncio.get_running_loop()
+        self._lanes.tick(loop.time())
+        self._ticking = loop.call_later(TICK_S, self._tick)
 
 
 class _Excess(asyncio.Protocol):

@@ -22,8 +22,3 @@ class Site:
     wire: Wire
     refusals: Refusals
     draining: bool = False
-
-    def next_second(self) -> None:
-        """A second has begun."""
-        self.wire.next_second()
-        self.refusals.next_second()
