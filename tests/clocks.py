@@ -10,12 +10,13 @@ from idgen.service import IdService
 
 @dataclass
 class WallClock:
-    """Unix milliseconds that stand still until they are set."""
+    """Unix milliseconds that stand still until they are set, or are read off another clock."""
 
     unix_ms: int = 1795219200123
+    reading: Callable[[], int] | None = None
 
     def __call__(self) -> int:
-        return self.unix_ms
+        return self.reading() if self.reading else self.unix_ms
 
 
 @dataclass

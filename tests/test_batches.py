@@ -21,6 +21,10 @@ class Bench:
         self.service = granted_service(1, self.wall)
         self.queue = BatchQueue(self.service, self.monotonic)
 
+    def submit(self, n: int) -> asyncio.Future[list[range]]:
+        """A batch whose parts are the ranges themselves."""
+        return self.queue.submit(n, lambda ids: ids)
+
     async def turns(self) -> None:
         """Let the loop turn a few times."""
         for _ in range(5):
@@ -40,14 +44,14 @@ def sizes(ranges: list[range]) -> list[int]:
 
 def test_a_batch_that_fits_is_there_at_once() -> None:
     async def scenario(bench: Bench) -> None:
-        assert sizes(bench.queue.submit(1000).result()) == [1000]
+        assert sizes(bench.submit(1000).result()) == [1000]
 
     run(scenario)
 
 
 def test_a_batch_spreads_over_milliseconds_and_its_ids_increase() -> None:
     async def scenario(bench: Bench) -> None:
-        batch = bench.queue.submit(10_000)
+        batch = bench.submit(10_000)
         for _ in range(3):
             assert not batch.done() or bench.wall.unix_ms == NOW + 2
             bench.wall.unix_ms += 1
@@ -62,8 +66,8 @@ def test_a_batch_spreads_over_milliseconds_and_its_ids_increase() -> None:
 
 def test_batches_are_served_first_come_first_served() -> None:
     async def scenario(bench: Bench) -> None:
-        first = bench.queue.submit(5000)
-        second = bench.queue.submit(10)
+        first = bench.submit(5000)
+        second = bench.submit(10)
         await bench.turns()
         assert not second.done(), "numbers of this millisecond went to the first"
         bench.wall.unix_ms += 1
@@ -75,8 +79,8 @@ def test_batches_are_served_first_come_first_served() -> None:
 
 def test_single_ids_never_queue_behind_batches() -> None:
     async def scenario(bench: Bench) -> None:
-        bench.queue.submit(65_536)
-        waiting = [bench.queue.submit(10) for _ in range(3)]
+        bench.submit(65_536)
+        waiting = [bench.submit(10) for _ in range(3)]
         singles = [bench.service.next_id() for _ in range(64)]
         assert len(set(singles)) == 64
         assert not any(batch.done() for batch in waiting)
@@ -86,10 +90,10 @@ def test_single_ids_never_queue_behind_batches() -> None:
 
 def test_a_batch_gets_the_overflow_after_its_longest_wait_for_the_first_number() -> None:
     async def scenario(bench: Bench) -> None:
-        bench.queue.submit(BATCH_IDS_PER_MS)
-        early = bench.queue.submit(1)
+        bench.submit(BATCH_IDS_PER_MS)
+        early = bench.submit(1)
         bench.monotonic.now_s += 0.001
-        late = bench.queue.submit(1)
+        late = bench.submit(1)
         bench.monotonic.now_s += MAX_BATCH_WAIT_MS / 1000 - 0.0005
         await bench.turns()
         assert isinstance(early.exception(), SequenceOverflow)
@@ -103,8 +107,8 @@ def test_a_batch_gets_the_overflow_after_its_longest_wait_for_the_first_number()
 
 def test_a_batch_behind_one_that_advances_still_expires() -> None:
     async def scenario(bench: Bench) -> None:
-        head = bench.queue.submit(10 * BATCH_IDS_PER_MS)
-        behind = bench.queue.submit(1)
+        head = bench.submit(10 * BATCH_IDS_PER_MS)
+        behind = bench.submit(1)
         for _ in range(3):
             bench.monotonic.now_s += MAX_BATCH_WAIT_MS / 1000 * 0.4
             bench.wall.unix_ms += 1
@@ -118,7 +122,7 @@ def test_a_batch_behind_one_that_advances_still_expires() -> None:
 
 def test_a_started_batch_does_not_wait_for_ever_for_a_clock_that_stands() -> None:
     async def scenario(bench: Bench) -> None:
-        batch = bench.queue.submit(BATCH_IDS_PER_MS + 1)
+        batch = bench.submit(BATCH_IDS_PER_MS + 1)
         bench.monotonic.now_s += MAX_BATCH_WAIT_MS / 1000
         await bench.turns()
         assert isinstance(batch.exception(), SequenceOverflow)
@@ -129,8 +133,8 @@ def test_a_started_batch_does_not_wait_for_ever_for_a_clock_that_stands() -> Non
 
 def test_a_batch_whose_client_has_gone_leaves_the_queue() -> None:
     async def scenario(bench: Bench) -> None:
-        gone = bench.queue.submit(60_000)
-        next_in_line = bench.queue.submit(10)
+        gone = bench.submit(60_000)
+        next_in_line = bench.submit(10)
         gone.cancel()
         bench.wall.unix_ms += 1
         await bench.turns()
@@ -142,35 +146,35 @@ def test_a_batch_whose_client_has_gone_leaves_the_queue() -> None:
 
 def test_an_expired_batch_whose_client_has_gone_is_dropped_in_peace() -> None:
     async def scenario(bench: Bench) -> None:
-        bench.queue.submit(BATCH_IDS_PER_MS)
-        expired = [bench.queue.submit(1) for _ in range(3)]
+        bench.submit(BATCH_IDS_PER_MS)
+        expired = [bench.submit(1) for _ in range(3)]
         bench.monotonic.now_s += MAX_BATCH_WAIT_MS / 1000
         expired[1].cancel()
         await bench.turns()
         assert isinstance(expired[0].exception(), SequenceOverflow)
         assert isinstance(expired[2].exception(), SequenceOverflow)
         bench.wall.unix_ms += 1
-        assert sizes(bench.queue.submit(3).result()) == [3], "the queue lives on"
+        assert sizes(bench.submit(3).result()) == [3], "the queue lives on"
 
     run(scenario)
 
 
 def test_a_clock_set_back_fails_every_waiting_batch_at_once() -> None:
     async def scenario(bench: Bench) -> None:
-        batches = [bench.queue.submit(5000), bench.queue.submit(5)]
+        batches = [bench.submit(5000), bench.submit(5)]
         bench.wall.unix_ms -= 10
         await bench.turns()
         for batch in batches:
             assert isinstance(batch.exception(), ClockRegression)
         bench.wall.unix_ms += 11
-        assert sizes(bench.queue.submit(3).result()) == [3], "the queue lives on"
+        assert sizes(bench.submit(3).result()) == [3], "the queue lives on"
 
     run(scenario)
 
 
 def test_waiting_does_not_hold_up_the_loop() -> None:
     async def scenario(bench: Bench) -> None:
-        batch = bench.queue.submit(5000)
+        batch = bench.submit(5000)
         done = asyncio.Event()
         asyncio.get_running_loop().call_later(0.01, done.set)
         await asyncio.wait_for(done.wait(), 10)
@@ -184,6 +188,6 @@ def test_waiting_does_not_hold_up_the_loop() -> None:
 def test_a_size_that_the_web_should_have_refused_is_our_mistake(n: int) -> None:
     async def scenario(bench: Bench) -> None:
         with pytest.raises(AssertionError):
-            bench.queue.submit(n)
+            bench.submit(n)
 
     run(scenario)

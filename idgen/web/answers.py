@@ -63,15 +63,19 @@ BODY_OF_ONE: dict[Media, Callable[[int], bytes]] = {
 """One ID: decimal text, `{"id":"…"}`, or 8 bytes big-endian."""
 
 
-def body_of_many(ranges: Iterable[range], media: Media) -> bytes:
-    """IDs: a line each without a newline at the end, `{"ids":["…",…]}`, or 8 bytes each."""
-    match media:
-        case Media.TEXT:
-            return b"\n".join(decimal(ids, b"\n") for ids in ranges)
-        case Media.JSON:
-            return b'{"ids":["%b"]}' % b'","'.join(decimal(ids, b'","') for ids in ranges)
-        case Media.BINARY:
-            return b"".join(map(big_endian, ranges))
+PART_OF_MANY: dict[Media, Callable[[range], bytes]] = {
+    Media.TEXT: lambda ids: decimal(ids, b"\n"),
+    Media.JSON: lambda ids: decimal(ids, b'","'),
+    Media.BINARY: big_endian,
+}
+"""Consecutive IDs of a batch, to be joined by:"""
+
+BODY_OF_MANY: dict[Media, Callable[[Iterable[bytes]], bytes]] = {
+    Media.TEXT: b"\n".join,
+    Media.JSON: lambda parts: b'{"ids":["%b"]}' % b'","'.join(parts),
+    Media.BINARY: b"".join,
+}
+"""A batch: a line an ID without a newline at the end, `{"ids":["…",…]}`, or 8 bytes each."""
 
 
 def one_id(flake_id: int, media: Media) -> Answer:
@@ -79,9 +83,9 @@ def one_id(flake_id: int, media: Media) -> Answer:
     return Answer(HTTPStatus.OK, CONTENT_TYPE[media], BODY_OF_ONE[media](flake_id))
 
 
-def many_ids(ranges: Iterable[range], media: Media) -> Answer:
-    """A batch in a representation."""
-    return Answer(HTTPStatus.OK, CONTENT_TYPE[media], body_of_many(ranges, media))
+def many_ids(parts: Iterable[bytes], media: Media) -> Answer:
+    """A batch in a representation, of parts that are in it."""
+    return Answer(HTTPStatus.OK, CONTENT_TYPE[media], BODY_OF_MANY[media](parts))
 
 
 def decoded(flake_id: int, layout: Layout) -> Answer:

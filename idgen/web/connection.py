@@ -12,7 +12,7 @@ from typing import cast
 
 from idgen.errors import BadRequest
 from idgen.web.exchange import Context, Exchange
-from idgen.web.lanes import Lanes
+from idgen.web.lanes import TICK_S, Lanes
 from idgen.web.message import Message, head_length
 from idgen.web.plans import Later, Plan
 from idgen.web.wire import with_connection
@@ -253,12 +253,14 @@ class Connection(asyncio.Protocol):
             self._request_timer = None
 
     def _check_idle(self) -> None:
-        idle_s = self._lanes.now_s - self._active_s
-        if not self._occupied and idle_s >= IDLE_TIMEOUT_S:
+        idle_s = self._loop.time() - self._active_s - TICK_S  # at least
+        if self._occupied:
+            idle_s = 0.0
+        if idle_s >= IDLE_TIMEOUT_S:
             self.abort()
-            return
-        rest_s = IDLE_TIMEOUT_S - (0 if self._occupied else idle_s)
-        self._idle_timer = self._loop.call_later(rest_s, self._check_idle)
+        else:
+            rest_s = IDLE_TIMEOUT_S - idle_s
+            self._idle_timer = self._loop.call_later(rest_s, self._check_idle)
 
     def _watch_sending(self, unsent_before: int | None = None) -> None:
         """Give up on a client that takes nothing for SEND_TIMEOUT_S."""

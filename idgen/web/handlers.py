@@ -1,6 +1,7 @@
 """The handlers: parse, call, answer."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from idgen.web.parameters import batch_size, moment, number, parameter
 class IdHandler(AnswerHandler):
     """`/`: an ID, or with `n` a batch."""
 
-    batch: asyncio.Future[list[range]] | None = None
+    batch: asyncio.Future[list[bytes]] | None = None
     client_gone = False
 
     async def reply(self, *path: str) -> Answer:
@@ -31,11 +32,13 @@ class IdHandler(AnswerHandler):
         n = batch_size(self.request.query)
         if n is None:
             return answers.one_id(service.next_id() if self.spends else service.peek_id(), media)
-        ranges = await self._taken(n) if self.spends else service.peek_ids(n)
-        return answers.many_ids(ranges, media)
+        part_of = answers.PART_OF_MANY[media]
+        if self.spends:
+            return answers.many_ids(await self._taken(n, part_of), media)
+        return answers.many_ids(map(part_of, service.peek_ids(n)), media)
 
-    async def _taken(self, n: int) -> list[range]:
-        self.batch = self.site.batches.submit(n)
+    async def _taken(self, n: int, part_of: Callable[[range], bytes]) -> list[bytes]:
+        self.batch = self.site.batches.submit(n, part_of)
         if self.client_gone:
             self.batch.cancel()  # unless it is there already
         try:

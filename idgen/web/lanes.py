@@ -8,6 +8,9 @@ from idgen.web.message import Message
 from idgen.web.plans import Plan
 from idgen.web.site import Site
 
+TICK_S = 1.0
+"""How often the Date and the time of the lanes are read anew."""
+
 MAX_KNOWN_REQUESTS = 1024
 """Requests, byte for byte, whose plan is remembered; past that the table starts anew."""
 
@@ -29,7 +32,7 @@ class Lanes:
         self.site = site
         self.known: dict[bytes, Plan] = {}
         self.now_s = 0.0
-        """The loop's time at the last tick: to the second, which is enough for idle connections."""
+        """The loop's time at the last tick: at most TICK_S old, enough for idle connections."""
         self._plan = plan
 
     def plan(self, message: Message) -> Plan | None:

@@ -24,8 +24,8 @@ class Later(NamedTuple):
     Who has lost interest cancels the future.
     """
 
-    future: "asyncio.Future[list[range]]"
-    render: "Callable[[asyncio.Future[list[range]]], bytes]"
+    future: "asyncio.Future[list[bytes]]"
+    render: "Callable[[asyncio.Future[list[bytes]]], bytes]"
 
 
 Plan = Callable[[], bytes | Later]
@@ -73,17 +73,18 @@ class Planner:
     def _many(self, n: int, accept: str) -> Plan:
         media = preferred(accept)
         heads = self._wire.heads(HTTPStatus.OK, answers.CONTENT_TYPE[media])
+        part_of, body_of = answers.PART_OF_MANY[media], answers.BODY_OF_MANY[media]
         submit = self._batches.submit
 
-        def render(batch: "asyncio.Future[list[range]]") -> bytes:
+        def render(batch: "asyncio.Future[list[bytes]]") -> bytes:
             try:
-                body = answers.body_of_many(batch.result(), media)
+                body = body_of(batch.result())
             except Exception as error:
                 return self._refusals.response(error, accept, "/")
             return heads[len(body)] + body
 
         def plan() -> bytes | Later:
-            batch = submit(n)
+            batch = submit(n, part_of)
             return render(batch) if batch.done() else Later(batch, render)
 
         return plan

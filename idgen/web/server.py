@@ -8,15 +8,13 @@ from tornado.netutil import bind_sockets
 
 from idgen.errors import BadSetting, CannotListen
 from idgen.web.connection import Connection
-from idgen.web.lanes import Lanes
+from idgen.web.lanes import TICK_S, Lanes
 
 MAX_CONNECTIONS = 16_384
 RESERVED_FILES = 64
 """File descriptors kept for all that isn't a connection, so that accept() never runs out."""
 
 LISTEN_BACKLOG = 1024
-
-TICK_S = 1.0
 
 DRAIN_LINGER_S = 1.0
 """How long idle connections may still ask, and hear 503 and `Connection: close`."""

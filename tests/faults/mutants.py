@@ -41,9 +41,20 @@ MUTANTS = [
     Mutant(
         "worker_id kept outside the grant",
         "idgen/generator.py",
-        "return self._layout.pack(unix_ms, grant.worker_id, sequence), sequence",
-        "return self._layout.pack("
-        "unix_ms, globals().setdefault('KEPT', grant.worker_id), sequence), sequence",
+        "self._layout.pack(unix_ms, grant.worker_id, sequence=0)",
+        "self._layout.pack(unix_ms, globals().setdefault('KEPT', grant.worker_id), sequence=0)",
+    ),
+    Mutant(
+        "worker_id of the grant before, within a millisecond",
+        "idgen/generator.py",
+        "if unix_ms != self._packed_unix_ms or grant is not self._packed_grant:",
+        "if unix_ms != self._packed_unix_ms:",
+    ),
+    Mutant(
+        "the millisecond of the ID before",
+        "idgen/generator.py",
+        "if unix_ms != self._packed_unix_ms or grant is not self._packed_grant:",
+        "if grant is not self._packed_grant:",
     ),
     Mutant(
         "a late answer counted for a new grant",

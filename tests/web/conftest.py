@@ -3,13 +3,13 @@ from collections.abc import Iterator
 import pytest
 
 from idgen import batches
-from tests.web.serving import Serving, serving
+from tests.web.serving import Lane, Serving, serving
 
 
-@pytest.fixture(params=[True, False], ids=["fast lane", "handlers"])
+@pytest.fixture(params=[Lane.FAST, Lane.HANDLERS], ids=lambda lane: lane.value)
 def served(request: pytest.FixtureRequest) -> Iterator[Serving]:
     """A fresh service whose clocks stand still until the test moves them, on either lane."""
-    with serving(fast=request.param) as server:
+    with serving(lane=request.param) as server:
         yield server
 
 

@@ -9,15 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import uvloop
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
 
 from idgen.batches import BatchQueue
 from idgen.layout import Layout
 from idgen.stats import Stats
 from idgen.web.app import application
 from idgen.web.lanes import Lanes
+from idgen.web.message import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from idgen.web.metrics import registry_of
 from idgen.web.plans import Planner
 from idgen.web.refusals import Refusals
@@ -29,6 +34,16 @@ from tests.clocks import MonotonicClock, WallClock, granted_service
 NOW = 1795219200123
 WORKER_ID = 1023
 FIRST = Layout().pack(NOW, WORKER_ID, 0)
+
+
+class Lane(Enum):
+    """Who answers."""
+
+    FAST = "fast lane"
+    HANDLERS = "handlers"
+    """Tornado's handlers answer everything, behind our own connections."""
+    ORACLE = "oracle"
+    """The same handlers behind Tornado's own HTTPServer."""
 
 
 @dataclass
@@ -55,8 +70,8 @@ class Response:
 class Serving:
     """A server in a thread of its own."""
 
-    def __init__(self, epoch_ms: int, wall_clock_ms: Callable[[], int] | None, fast: bool) -> None:
-        self.fast = fast
+    def __init__(self, epoch_ms: int, wall_clock_ms: Callable[[], int] | None, lane: Lane) -> None:
+        self.lane = lane
         self.clock = WallClock(NOW)
         self.stats_clock = MonotonicClock()
         self.service = granted_service(WORKER_ID, wall_clock_ms or self.clock, Layout(epoch_ms))
@@ -77,13 +92,28 @@ class Serving:
             wire=wire,
             refusals=Refusals(self.service, wire),
         )
-        plan = Planner(self.site).plan if self.fast else lambda message: None
-        self.server = Server(Lanes(application(self.site), self.site, plan))
+        app = application(self.site)
+        await (self._oracle(app) if self.lane is Lane.ORACLE else self._our_own(app))
+
+    async def _our_own(self, app: Application) -> None:
+        plan = Planner(self.site).plan if self.lane is Lane.FAST else lambda message: None
+        self.lanes = Lanes(app, self.site, plan)
+        self.server = Server(self.lanes)
         (listening,) = await self.server.listen("127.0.0.1", 0)
         self.port = int(listening.rpartition(":")[2])
         self._started.set()
         await self._stop.wait()
         await self.server.drain()
+
+    async def _oracle(self, app: Application) -> None:
+        http = HTTPServer(app, max_header_size=MAX_HEAD_BYTES, max_body_size=MAX_BODY_BYTES)
+        (listener,) = bind_sockets(0, "127.0.0.1")
+        http.add_socket(listener)
+        self.port = listener.getsockname()[1]
+        self._started.set()
+        await self._stop.wait()
+        http.stop()
+        await http.close_all_connections()
 
     def start(self) -> None:
         self._thread.start()
@@ -96,6 +126,11 @@ class Serving:
         self._thread.join(10)
         assert not self._thread.is_alive(), "the drain didn't end"
         self.loop.close()
+
+    def clock_runs(self) -> None:
+        """From now on the wall clock goes on with the machine's, from where it stands."""
+        ahead_ms = self.clock.unix_ms - time.time_ns() // 1_000_000
+        self.clock.reading = lambda: time.time_ns() // 1_000_000 + ahead_ms
 
     def use_up_this_millisecond(self) -> None:
         """All 4,096 numbers of the clock's millisecond, batches' and singles'."""
@@ -154,13 +189,10 @@ def read_to_end(client: socket.socket) -> bytes:
 def serving(
     epoch_ms: int = Layout().epoch_ms,
     wall_clock_ms: Callable[[], int] | None = None,
-    fast: bool = True,
+    lane: Lane = Lane.FAST,
 ) -> Iterator[Serving]:
-    """A server until the block ends; its wall clock is the test's own or the one given.
-
-    Without the fast lane Tornado's handlers answer everything.
-    """
-    server = Serving(epoch_ms, wall_clock_ms, fast)
+    """A server until the block ends; its wall clock is the test's own or the one given."""
+    server = Serving(epoch_ms, wall_clock_ms, lane)
     server.start()
     try:
         yield server

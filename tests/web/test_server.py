@@ -58,38 +58,6 @@ def test_a_head_just_under_8_kib_and_a_small_body_are_served(served: Serving) ->
     assert received.startswith(b"HTTP/1.1 200 OK")
 
 
-def test_a_head_that_takes_too_long_is_cut_off_but_an_idle_connection_is_not(
-    served: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.2)
-    with served.raw() as slow, served.raw() as idle:
-        slow.sendall(GET[:10])
-        assert read_to_end(slow) == b""
-        idle.sendall(GET)
-        assert idle.recv(65536).startswith(b"HTTP/1.1 200 OK")
-
-
-def test_the_clock_of_a_head_starts_anew_with_each_request(
-    served: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 1.0)
-    with served.raw() as client:
-        for _ in range(3):
-            client.sendall(GET[:10])
-            time.sleep(0.4)
-            client.sendall(GET[10:])
-            assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
-
-
-def test_a_head_that_began_with_the_request_before_is_cut_off_too(
-    served: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.2)
-    with served.raw() as client:
-        client.sendall(GET + GET[:10])
-        assert read_to_end(client).count(b"HTTP/1.1 200 OK") == 1
-
-
 def test_the_bounds_are_those_of_the_contract() -> None:
     assert message.MAX_HEAD_BYTES == 8 * 1024
     assert message.MAX_BODY_BYTES == 1024
