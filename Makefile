@@ -1,6 +1,7 @@
 # make run       the fleet in the foreground: nginx on 127.0.0.1:8080, two processes behind it
 # make test      every test, or those of TESTS="tests/web -k head"
 # make chaos     faults for longer: SCALE=1 some minutes, SCALE=100 hours
+# make bench     speed, beside references: some ten minutes; writes docs/benchmarks.md
 # make check     formatting, lint, types
 # make install   what `make run` does before it runs
 # make lock      pin the newest versions that setup.py allows
@@ -13,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Debian keeps nginx where only root looks.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: run install test check chaos lock
+.PHONY: run install test check chaos bench lock
 .DELETE_ON_ERROR:
 
 run: install
@@ -33,7 +34,10 @@ chaos: .venv/test-installed | libfaketime
 	@$(BIN)/python -m tests.faults.simulator 1 $$(( 10000 * $(SCALE) ))
 	@$(BIN)/python -m tests.faults.mutants
 
-check: .venv/test-installed
+bench: .venv/test-installed .venv/bench-installed | nginx libfaketime wrk
+	@$(BIN)/python -m benchmarks
+
+check: .venv/test-installed .venv/bench-installed
 	@$(BIN)/ruff format --check --quiet . || { echo "make check: run $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary idgen flake.py deploy tests benchmarks
@@ -42,6 +46,7 @@ lock: .venv/test-installed
 	@$(PIP_INSTALL) uv
 	@$(LOCK) --extra fleet -o requirements/run.lock
 	@$(LOCK) --extra fleet --extra audit --extra test -c requirements/run.lock -o requirements/test.lock
+	@$(LOCK) --extra bench -c requirements/test.lock -o requirements/bench.lock
 
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes setup.py
@@ -51,17 +56,19 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --up
 		f"Flake needs Python 3.11 or later; {sys.executable} is " + sys.version.split()[0])'
 	@$(PYTHON) -m venv --clear .venv
 
-.venv/run-installed .venv/test-installed: .venv/%-installed: requirements/%.lock | .venv/bin/python
+.venv/run-installed .venv/test-installed .venv/bench-installed: .venv/%-installed: requirements/%.lock | .venv/bin/python
 	@echo "installing what $< locks"
 	@$(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
 # Debian packages, each with a command that tells whether it is there.
-.PHONY: nginx libfaketime python3-venv
+.PHONY: nginx libfaketime python3-venv wrk
 nginx:
 	@$(call package,nginx,command -v nginx)
 libfaketime:
 	@$(call package,libfaketime,ls /usr/lib/*/faketime/libfaketime.so.1)
+wrk:
+	@$(call package,wrk,command -v wrk)
 python3-venv:
 	@$(call package,python3-venv,$(PYTHON) -c "import ensurepip")
 

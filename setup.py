@@ -29,6 +29,7 @@ setup(
     extras_require={
         "fleet": ["supervisor>=4.3,<5"],
         "audit": ["numpy>=2,<3"],
+        "bench": ["matplotlib>=3.10,<4"],
         "test": [
             "hypothesis",
             "mypy",

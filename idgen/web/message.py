@@ -31,7 +31,7 @@ _OUR_LINE = b"GET / "
 # RFC 9110, section 7.2, with the host's syntax taken widely: what Tornado takes.
 _HOST = re.compile(r"(?:[]\[:A-Za-z0-9._~!$&'()*+;=-]+|%[0-9A-Fa-f]{2})*")
 _ABSOLUTE_FORM = re.compile(r"^https?://[^/?#]*(/|(?=\?)|$)", re.IGNORECASE)
-_BARE_LF = re.compile(rb"\n\r?\n")
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 def head_length(inbox: bytearray) -> int:
@@ -41,13 +41,13 @@ def head_length(inbox: bytearray) -> int:
     """
     if inbox and inbox[0] in b"\r\n":  # RFC 9112, section 2.2: empty lines before it
         del inbox[: len(inbox) - len(inbox.lstrip(b"\r\n"))]
-    length = inbox.find(HEAD_END, 0, MAX_HEAD_BYTES) + len(HEAD_END)
-    if length >= len(HEAD_END):
-        return length
+    end = inbox.find(HEAD_END, 0, MAX_HEAD_BYTES)
+    if _BARE_LF.search(inbox, 0, end if end >= 0 else MAX_HEAD_BYTES):
+        raise BadRequest("malformed request: lines must end in CR LF")
+    if end >= 0:
+        return end + len(HEAD_END)
     if len(inbox) >= MAX_HEAD_BYTES:
         raise HeadTooLarge(MAX_HEAD_BYTES)
-    if _BARE_LF.search(inbox):
-        raise BadRequest("malformed request: lines must end in CR LF")
     return 0
 
 

@@ -1,0 +1,193 @@
+"""docs/benchmarks.md and its pictures, from the cells of a run."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import plots
+from benchmarks.contenders import TOP
+from benchmarks.rounds import Cell
+
+PAGE = TOP / "docs" / "benchmarks.md"
+BEGIN = "<!-- figures: from here on written by `make bench` -->"
+END = "<!-- figures: to here -->"
+LAYOUT_IDS_A_SECOND = 4_096_000
+
+AT_25 = "GET / at 25 connections"
+FLEETS = "behind nginx at 25 connections"
+DISTINCT = "each query string another"
+
+
+class Table:
+    """The cells by scenario and contender."""
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        self.scenarios: dict[str, dict[str, Cell]] = {}
+        for cell in cells:
+            self.scenarios.setdefault(cell.scenario, {})[cell.contender] = cell
+
+    def ratio(self, scenario: str, one: str, other: str, name: str) -> float | None:
+        """The median of the rounds' ratios; None where a contender is missing."""
+        contenders = self.scenarios[scenario]
+        if other not in contenders:
+            return None
+        return contenders[one].ratio(contenders[other], name)
+
+
+def write(cells: list[Cell], memory: dict[str, float], rounds: int, seconds: float) -> None:
+    """Replace the figures of the page, and draw its pictures."""
+    table = Table(cells)
+    parts = [
+        BEGIN,
+        _conditions(rounds, seconds),
+        "## What was to be reached\n\n" + _targets(table, memory),
+        "## `GET /`, one process on one core\n\n" + _latencies(table, "GET / at "),
+        "## Two processes behind nginx, all on two cores with wrk\n\n" + _latencies(table, FLEETS),
+        "## Each query string another\n\n" + _latencies(table, DISTINCT),
+        "## Batches, one process on one core, 25 connections\n\n" + _batches(table),
+        "## Single IDs beside batches\n\n" + _beside(table),
+        "## A steady rate, latency from the intended time\n\n" + _latencies(table, "a second,"),
+        "## An overflow\n\n" + _overflow(table),
+        "## Memory\n\n" + _memory(table, memory),
+        END,
+    ]
+    text = PAGE.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    PAGE.write_text(before + "\n\n".join(parts) + after, encoding="utf-8")
+    plots.draw(table.scenarios)
+
+
+def _conditions(rounds: int, seconds: float) -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    versions = [f"Linux {platform.release().split('-')[0]}", f"Python {platform.python_version()}"]
+    for command in (["nginx", "-v"], ["go", "version"], ["wrk", "-v"]):
+        if found := shutil.which(command[0], path="/usr/bin:/usr/sbin:/usr/local/bin"):
+            run = subprocess.run([found, *command[1:]], capture_output=True, text=True, check=False)
+            versions.append((run.stdout + run.stderr).splitlines()[0].split(" Copyright")[0])
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make bench`: {rounds} interleaved rounds "
+        f"of {seconds:g} s after one to warm up, on a shared virtual machine with "
+        f"{os.cpu_count()} cores ({model}; {'; '.join(versions)})."
+    )
+
+
+def _targets(table: Table, memory: dict[str, float]) -> str:
+    def against(scenario: str, other: str, name: str = "rate") -> str:
+        value = table.ratio(scenario, "Flake", other, name)
+        return "no Go here" if value is None else f"{value:.2f}"
+
+    def fleet(other: str, name: str = "rate") -> str:
+        return f"{table.ratio(FLEETS, 'two Flake', other, name):.3f}"
+
+    def share(scenario: str) -> str:
+        return f"{table.scenarios[scenario]['Flake'].median('ids') / LAYOUT_IDS_A_SECOND:.2%}"
+
+    idle = table.scenarios["10,000 idle connections"]["Flake"]
+    none = table.scenarios["no idle connections"]["Flake"]
+    tornado, go, nginx = "plain Tornado", "Go net/http", "nginx return 200"
+    beside = table.scenarios["single IDs beside batches"]["Flake"]
+    rows = [
+        (f"`GET /` at 25 connections: throughput, × {tornado}", "25", against(AT_25, tornado)),
+        (f"× {go}", "1.8", against(AT_25, go)),
+        (f"× {nginx}", "0.85", against(AT_25, nginx)),
+        (f"CPU a request, × {nginx}", "at most 1.25", against(AT_25, nginx, "cpu_us")),
+        ("fleet behind nginx: throughput, × plain Tornado's", "12", fleet("two plain Tornado")),
+        ("× nginx in front of nginx", "0.9", fleet("two nginx")),
+        ("p99, × plain Tornado's", "at most 0.25", fleet("two plain Tornado", "p99_us")),
+        (f"every query string different: × {tornado}", "10", against(DISTINCT, tornado)),
+        ("batches of 1,000, share of 4,096,000 IDs/s: text", "97 %", share("n=1000 text")),
+        ("binary", "97 %", share("n=1000 binary")),
+        ("JSON", "90 %", share("n=1000 JSON")),
+        ("single IDs refused beside batches", "at most 3 %", f"{beside.median('refused'):.2%}"),
+        ("10,000 idle connections: memory", "at most 100 MB", f"{memory['idle']:.0f} MB"),
+        ("throughput, × that without them", "within 10 %", f"{idle.ratio(none, 'rate'):.2f}"),
+    ]
+    return _table(["what", "at least", "reached"], rows)
+
+
+def _latencies(table: Table, named: str) -> str:
+    rows = []
+    for scenario, contenders in table.scenarios.items():
+        for name, cell in contenders.items():
+            if named not in scenario:
+                continue
+            low, high = cell.spread("rate")
+            rows.append(
+                (
+                    scenario,
+                    name,
+                    f"{cell.median('rate'):,.0f}",
+                    f"{low:,.0f} to {high:,.0f}",
+                    f"{cell.median('cpu_us'):,.1f}",
+                    *(f"{cell.median(p) / 1000:,.2f}" for p in ("p50_us", "p99_us", "p999_us")),
+                    f"{sum(sample.failed for sample in cell.samples)}",
+                )
+            )
+    head = ["scenario", "contender", "requests/s", "spread", "CPU µs a request"]
+    return _table([*head, "p50 ms", "p99 ms", "p99.9 ms", "unanswered"], rows)
+
+
+def _batches(table: Table) -> str:
+    rows = []
+    for scenario, contenders in table.scenarios.items():
+        if not scenario.startswith("n="):
+            continue
+        cell = contenders["Flake"]
+        low, high = cell.spread("ids")
+        rows.append(
+            (
+                scenario,
+                f"{cell.median('ids'):,.0f}",
+                f"{low:,.0f} to {high:,.0f}",
+                f"{cell.median('ids') / LAYOUT_IDS_A_SECOND:.1%}",
+                f"{cell.median('p99_us') / 1000:.1f}",
+                f"{cell.median('refused'):.2%}",
+            )
+        )
+    return _table(["batch", "IDs/s", "spread", "of 4,096,000", "p99 ms", "refused"], rows)
+
+
+def _beside(table: Table) -> str:
+    cell = table.scenarios["single IDs beside batches"]["Flake"]
+    low, high = cell.spread("refused")
+    return (
+        f"With eight connections that ask for 1,000 IDs without a pause, 25 others get "
+        f"{cell.median('rate'):,.0f} single IDs a second; {cell.median('refused'):.2%} are refused "
+        f"({low:.2%} to {high:.2%})."
+    )
+
+
+def _overflow(table: Table) -> str:
+    fine, refused = (table.scenarios["an overflow"][name] for name in ("200s", "500s"))
+    low, high = min(refused.samples, key=lambda s: s.refused), refused.ratio(fine, "cpu_us")
+    return (
+        f"A wall clock that takes a second for each millisecond (libfaketime) makes "
+        f"{refused.median('refused'):.0%} of the answers 500s (at least {low.refused:.0%}). "
+        f"They cost {refused.median('cpu_us'):.1f} µs of CPU a request beside "
+        f"{fine.median('cpu_us'):.1f} µs for 200s under the same library: {high:.2f} times as much."
+    )
+
+
+def _memory(table: Table, memory: dict[str, float]) -> str:
+    rows = [(name, f"{mb:.0f}") for name, mb in memory.items() if name != "idle"]
+    return (
+        _table(["at the start", "MB resident"], rows)
+        + f"\n\n10,000 idle keep-alive connections add {memory['idle']:.0f} MB at most.\n\n"
+        + _latencies(table, "idle connections")
+    )
+
+
+def _table(head: list[str], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
