@@ -148,6 +148,8 @@ class Connection(asyncio.Protocol):
         """Answer the first request of the inbox; False where it isn't whole."""
         inbox = self._inbox
         if self._message is None:
+            if not inbox:
+                return False
             length = head_length(inbox)
             if not length:
                 return False
@@ -210,7 +212,7 @@ class Connection(asyncio.Protocol):
     def _respond(self, response: bytes, message: Message | None) -> None:
         """Send the answer to a message; None: to one that is known to keep the connection."""
         self._active_s = self._lanes.now_s
-        if self._lanes.site.draining or not (message is None or message.keep_alive):
+        if self._lanes.site.draining or not (message is None or message.fields.keep_alive):
             self._write(with_connection(response, "close"))
             self._close()
         elif message is None or message.persists_by_itself:

@@ -40,9 +40,10 @@ class Exchange(HTTPConnection):
     def begin(self, app: Application, message: Message) -> None:
         """Hand a request to the application.  Raises BadRequest where Tornado refuses it."""
         delegate = app.start_request(self, self)
-        start_line = RequestStartLine(message.method, message.target, message.version)
+        fields = message.fields
+        start_line = RequestStartLine(message.method, message.target, fields.version)
         try:
-            delegate.headers_received(start_line, HTTPHeaders(message.headers))
+            delegate.headers_received(start_line, HTTPHeaders(fields.headers))
         except HTTPInputError as error:
             raise BadRequest(f"malformed request: {error}") from None
         if message.body:

@@ -1,12 +1,15 @@
-"""One request as it arrives: parsed strictly by httptools, a head at once, a body in parts.
+"""One request as it arrives: its head at once, its body in parts.
 
-Where a message ends is found here, before the parser sees it, and the parser is held to it:
-a head ends at the first empty line, a body with a length by counting, a chunked one at the end
-of a line.  So the parser never sees a byte of the next request, and nothing that it might take
-for a line end (a bare LF, an obs-fold) can make two readers of the same bytes disagree.
+Where a message ends is found here, and httptools (llhttp, strict) judges what is in it: a head
+ends at its first empty line, a body with a length by counting, a chunked one at the end of a
+line.  So the parser never sees a byte of the next request, and nothing that one reader may take
+for a line end and another not (a bare LF, an obs-fold) gets through.
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 import httptools
 
@@ -17,6 +20,11 @@ MAX_BODY_BYTES = 1024
 MAX_CHUNKED_BYTES = 8 * 1024
 """What a chunked body may take with its chunk lines and trailers."""
 
+MAX_KNOWN_FIELDS = 256
+"""Blocks of header lines whose meaning is remembered: most clients send the same each time."""
+MAX_KNOWN_BYTES = 2048
+"""Longer ones are parsed each time: together these two bound the memory."""
+
 HEAD_END = b"\r\n\r\n"
 
 # RFC 9112, section 3: three parts, a space between them.  This line is read here, since llhttp
@@ -24,7 +32,7 @@ HEAD_END = b"\r\n\r\n"
 # any token is one); it gets a line of ours in its place.  Bytes past ASCII in the target are what
 # `curl 127.0.0.1/é` sends.
 _REQUEST_LINE = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])\r\n"
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) (?=HTTP/1\.[01]\r\n)"
 )
 _OUR_LINE = b"GET / "
 
@@ -37,7 +45,7 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 def head_length(inbox: bytearray) -> int:
     """How many bytes the head at the front of the inbox has, with its empty line; 0: not all.
 
-    Raises HeadTooLarge, and BadRequest where it has ended as no head may.
+    Raises HeadTooLarge, and BadRequest where a line ends as none may.
     """
     if inbox and inbox[0] in b"\r\n":  # RFC 9112, section 2.2: empty lines before it
         del inbox[: len(inbox) - len(inbox.lstrip(b"\r\n"))]
@@ -51,21 +59,28 @@ def head_length(inbox: bytearray) -> int:
     return 0
 
 
-class Message:
-    """A request, 0..MAX_BODY_BYTES of body included.
+class Fields(NamedTuple):
+    """What the lines of a head but the first say."""
 
-    Raises BadRequest where it is malformed, BodyTooLarge.  The attributes hold once the
-    constructor has returned, body once `complete` is true.
+    version: str
+    """`HTTP/1.0` or `HTTP/1.1`."""
+    headers: Mapping[str, str]
+    """By name in lower case; several values are joined as in RFC 9110, section 5.3."""
+    keep_alive: bool
+    body_bytes: int | None
+    """0..MAX_BODY_BYTES; None where the body is chunked."""
+
+
+class Message:
+    """A request; `body` holds once `complete` is true.
+
+    Raises BadRequest where the head is malformed, BodyTooLarge.
     """
 
     __slots__ = (
-        "_missing", "_parser", "_taken", "awaits_continue", "body", "complete", "has_body", "head",
-        "headers", "keep_alive", "method", "target", "version",
+        "_chunks", "_lines", "awaits_continue", "body", "complete", "fields", "head", "method",
+        "target",
     )  # fmt: skip
-
-    awaits_continue: bool
-    """Whether the client sends the body only once it is told to go on."""
-    has_body: bool
 
     def __init__(self, head: bytes) -> None:
         line = _REQUEST_LINE.match(head)
@@ -73,87 +88,134 @@ class Message:
             raise BadRequest("malformed request line: it must be METHOD TARGET HTTP/1.1")
         self.head = head
         self.method = line[1].decode()
-        self.target = _ABSOLUTE_FORM.sub("/", line[2].decode("latin-1"))
-        self.version = line[3].decode()
-        self.headers: dict[str, str] = {}
-        """By name in lower case; several values are joined as in RFC 9110, section 5.3."""
-        self.keep_alive: bool | None = None
+        self.target = line[2].decode("latin-1")
+        if not self.target.startswith("/"):
+            self.target = _ABSOLUTE_FORM.sub("/", self.target)
+        self._lines = head[line.end() :]
+        read = _fields if len(head) <= MAX_KNOWN_BYTES else _fields.__wrapped__
+        self.fields = read(self._lines)
+        self.complete = not self.has_body
+        self.awaits_continue = self.has_body and self._expects_to_continue()
+        """Whether the client sends the body only once it is told to go on."""
         self.body = b""
-        self.complete = False
-        self._missing: int | None = 0
-        """Bytes of the body still to come; None where it is chunked."""
-        self._taken = 0
-        self._parser = httptools.HttpRequestParser(self)
-        self._parse(_OUR_LINE + head[line.start(3) :])
-        if self.keep_alive is None:
-            raise BadRequest("malformed request: its head doesn't end where it must")
-        self._check_host()
-        self._measure_body()
-        self.has_body = not self.complete
-        self.awaits_continue = (
-            self.has_body
-            and self.version == "HTTP/1.1"
-            and self.headers.get("expect", "").lower() == "100-continue"
-        )
+        self._chunks: _Chunks | None = None
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows the head."""
+        return self.fields.body_bytes != 0
 
     @property
     def persists_by_itself(self) -> bool:
         """Whether its connection stays open without a word about it: so in HTTP/1.1."""
-        return bool(self.keep_alive) and self.version == "HTTP/1.1"
+        return self.fields.keep_alive and self.fields.version == "HTTP/1.1"
 
     def feed(self, inbox: bytearray) -> None:
-        """Take from the front of the inbox what belongs to the body."""
+        """Take from the front of the inbox what belongs to the body.
+
+        Raises BadRequest where a chunk is malformed, BodyTooLarge.
+        """
+        if not inbox or self.complete:
+            return
+        self.awaits_continue = False  # it didn't wait
+        if self.fields.body_bytes is None:
+            self._chunks = self._chunks or _Chunks(self._lines)
+            self._chunks.feed(inbox)
+            self.complete, self.body = self._chunks.complete, self._chunks.body
+            return
+        part = bytes(inbox[: self.fields.body_bytes - len(self.body)])
+        del inbox[: len(part)]
+        self.body += part
+        self.complete = len(self.body) == self.fields.body_bytes
+
+    def _expects_to_continue(self) -> bool:
+        expected = self.fields.headers.get("expect", "")
+        return self.fields.version == "HTTP/1.1" and expected.lower() == "100-continue"
+
+
+@lru_cache(MAX_KNOWN_FIELDS)
+def _fields(lines: bytes) -> Fields:
+    """Parse from the version on.  Raises BadRequest, BodyTooLarge."""
+    events = _Events()
+    _parse(events.parser, _OUR_LINE + lines)
+    if not events.head_complete:
+        raise BadRequest("malformed request: its head doesn't end where it must")
+    version, headers = lines[:8].decode(), events.headers
+    host = headers.get("host")
+    if host is None and version == "HTTP/1.1":
+        raise BadRequest("malformed request: no Host header")
+    if host and not _HOST.fullmatch(host):  # two of them have a comma between them
+        raise BadRequest("malformed request: invalid Host header")
+    return Fields(version, headers, events.keep_alive, _body_bytes(version, headers))
+
+
+def _body_bytes(version: str, headers: Mapping[str, str]) -> int | None:
+    coding = headers.get("transfer-encoding")
+    if coding is None:
+        length = int(headers.get("content-length", 0))
+        if length > MAX_BODY_BYTES:
+            raise BodyTooLarge(MAX_BODY_BYTES)
+        return length
+    if coding.lower() == "chunked" and version == "HTTP/1.1":
+        return None
+    raise BadRequest("malformed request: of transfer codings only chunked is taken")
+
+
+class _Chunks:
+    """Decodes a chunked body, a line at a time, since it ends with one."""
+
+    def __init__(self, lines: bytes) -> None:
+        self._events = _Events()
+        self._taken = 0
+        _parse(self._events.parser, _OUR_LINE + lines)
+
+    @property
+    def complete(self) -> bool:
+        return self._events.complete
+
+    @property
+    def body(self) -> bytes:
+        return self._events.body
+
+    def feed(self, inbox: bytearray) -> None:
         while inbox and not self.complete:
-            self.awaits_continue = False  # it didn't wait
-            end = inbox.find(b"\n") + 1 if self._missing is None else self._missing
-            part = bytes(inbox[: end or len(inbox)])
-            del inbox[: len(part)]
-            self._taken += len(part)
-            if self._missing is not None:
-                self._missing -= len(part)
-            self._parse(part)
+            line = bytes(inbox[: inbox.find(b"\n") + 1 or len(inbox)])
+            del inbox[: len(line)]
+            self._taken += len(line)
+            _parse(self._events.parser, line)
             if len(self.body) > MAX_BODY_BYTES or self._taken > MAX_CHUNKED_BYTES:
                 raise BodyTooLarge(MAX_BODY_BYTES)
 
-    def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # nothing here is upgraded to; the request is answered as it is
-        except httptools.HttpParserError as error:
-            raise BadRequest(f"malformed request: {error}") from None
 
-    def _check_host(self) -> None:
-        host = self.headers.get("host")
-        if host is None and self.version == "HTTP/1.1":
-            raise BadRequest("malformed request: no Host header")
-        if host and not _HOST.fullmatch(host):  # two of them have a comma between them
-            raise BadRequest("malformed request: invalid Host header")
+class _Events:
+    """What httptools calls for one message."""
 
-    def _measure_body(self) -> None:
-        coding = self.headers.get("transfer-encoding")
-        if coding is None:
-            self._missing = int(self.headers.get("content-length", 0))
-            if self._missing > MAX_BODY_BYTES:
-                raise BodyTooLarge(MAX_BODY_BYTES)
-        elif coding.lower() == "chunked" and self.version == "HTTP/1.1":
-            self._missing = None
-        else:
-            raise BadRequest("malformed request: of transfer codings only chunked is taken")
-
-    # What httptools calls.
+    def __init__(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self.headers: dict[str, str] = {}
+        self.head_complete = self.keep_alive = self.complete = False
+        self.body = b""
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.keep_alive is not None:
+        if self.head_complete:
             return  # a trailer
         key, text = name.decode("latin-1").lower(), value.strip(b" \t").decode("latin-1")
         self.headers[key] = f"{self.headers[key]},{text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
-        self.keep_alive = self._parser.should_keep_alive()
+        self.head_complete, self.keep_alive = True, self.parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
         self.body += data
 
     def on_message_complete(self) -> None:
         self.complete = True
+
+
+def _parse(parser: httptools.HttpRequestParser, data: bytes) -> None:
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        pass  # nothing here is upgraded to; the request is answered as it is
+    except httptools.HttpParserError as error:
+        raise BadRequest(f"malformed request: {error}") from None

@@ -13,6 +13,8 @@ MAX_ECHO = 64
 _NUMBER = re.compile("[0-9]{1,19}")
 """Not what int() takes, which is also `1_000`, ` 5 ` and `٣`."""
 
+_HAS_N = re.compile("(?:^|&)(?:n|%6[Ee])(?:[=&]|$)")
+
 # RFC 3339 with a zone and at most milliseconds.  A space before the zone is a `+` that a
 # client forgot to write as %2B.  No second 60: Unix time has no leap seconds.
 _RFC_3339 = re.compile(
@@ -38,6 +40,8 @@ def parameter(query: str, name: str) -> str | None:
 
 def batch_size(query: str) -> int | None:
     """How many IDs a query asks for, 1..MAX_BATCH_IDS; None where it asks for a single one."""
+    if not _HAS_N.search(query):
+        return None  # parsing it would cost more than all the rest of a request
     text = parameter(query, "n")
     return None if text is None else number("n", text, 1, MAX_BATCH_IDS)
 

@@ -17,6 +17,9 @@ from idgen.web.negotiation import preferred
 from idgen.web.parameters import batch_size
 from idgen.web.site import Site
 
+MAX_PLANS = 1024
+"""Plans that are kept; past that they are made anew."""
+
 
 class Later(NamedTuple):
     """A response that has to be waited for: `render` makes it of the future, once that is done.
@@ -39,18 +42,25 @@ class Planner:
         self._batches = site.batches
         self._wire = site.wire
         self._refusals = site.refusals
+        self._made: dict[tuple[int | None, str], Plan] = {}
+        """By number of IDs and Accept header."""
 
     def plan(self, message: Message) -> Plan | None:
         """The plan of a request; None where it has none."""
         path, _, query = message.target.partition("?")
         if path != "/" or message.method != "GET":
             return None
-        accept = message.headers.get("accept", "")
+        accept = message.fields.headers.get("accept", "")
         try:
             n = batch_size(query)
         except BadRequest as error:
             return self._refuse(error, accept)
-        return self._one(accept) if n is None else self._many(n, accept)
+        plan = self._made.get((n, accept))
+        if plan is None:
+            if len(self._made) >= MAX_PLANS:
+                self._made.clear()
+            plan = self._made[n, accept] = self._one(accept) if n is None else self._many(n, accept)
+        return plan
 
     def _refuse(self, error: BadRequest, accept: str) -> Plan:
         return lambda: self._refusals.response(error, accept, "/")
