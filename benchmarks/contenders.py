@@ -137,7 +137,9 @@ class Stage:
         self, command: list[str], port: int, extra: dict[str, str], core: int | None = SERVER_CORE
     ) -> "subprocess.Popen[bytes]":
         pin = [] if core is None else ["taskset", "-c", str(core)]
-        process = subprocess.Popen(pin + command, env=_ENVIRONMENT | extra)
+        process = subprocess.Popen(
+            pin + command, env=_ENVIRONMENT | extra, stdout=subprocess.DEVNULL
+        )
         self._running.callback(_end, process)
         deadline_s = time.monotonic() + 20
         while not _answers(port):
@@ -165,7 +167,7 @@ def _answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 1) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            return client.recv(100).startswith(b"HTTP/1.1 ")
+            return client.recv(100).startswith(b"HTTP/1.1 200 ")
     except OSError:
         return False
 

@@ -30,18 +30,33 @@ class ClockRegression(FlakeError):
 class SequenceOverflow(FlakeError):
     """All numbers of a millisecond that the caller may have are taken.
 
-    limit: how many those are; next_unix_ms: the first millisecond that has some again.
+    Its arguments are unix_ms, that millisecond, and limit, how many those are.  It is worded only
+    when it is read: it comes in storms, and in each turn of the loop in which a batch waits.
     """
 
     reason = "sequence_overflow"
+    args: tuple[int, int]
 
-    def __init__(self, unix_ms: int, limit: int) -> None:
-        super().__init__(
-            f"sequence overflow: {limit} IDs of {unix_ms} are taken; no IDs until {unix_ms + 1}"
+    @property
+    def unix_ms(self) -> int:
+        """The millisecond."""
+        return self.args[0]
+
+    @property
+    def limit(self) -> int:
+        """How many numbers of it the caller may have."""
+        return self.args[1]
+
+    @property
+    def next_unix_ms(self) -> int:
+        """The first millisecond that has some again."""
+        return self.unix_ms + 1
+
+    def __str__(self) -> str:
+        return (
+            f"sequence overflow: {self.limit} IDs of {self.unix_ms} are taken; "
+            f"no IDs until {self.next_unix_ms}"
         )
-        self.unix_ms = unix_ms
-        self.limit = limit
-        self.next_unix_ms = unix_ms + 1
 
 
 class NotReady(FlakeError):

@@ -95,10 +95,11 @@ class Generator:
                     self._first_id = self._layout.pack(unix_ms, grant.worker_id, sequence=0)
                     self._packed_unix_ms, self._packed_grant = unix_ms, grant
                 return self._first_id + sequence, sequence
+            raise SequenceOverflow(unix_ms, limit)
         raise self._refusal(unix_ms, limit)
 
     def _refusal(self, unix_ms: int, limit: int) -> FlakeError:
-        """Why there is no ID at unix_ms; raises ClockOutOfRange itself."""
+        """Why unix_ms is no time for an ID; raises ClockOutOfRange itself."""
         self._layout.pack(unix_ms, worker_id=0, sequence=0)
         grant, last_unix_ms = self.grant, self.last_unix_ms
         if grant is None:
@@ -116,7 +117,5 @@ class Generator:
                 f"clock is {behind_ms} ms behind the floor of the grant; "
                 f"no IDs until {after_floor_unix_ms}"
             )
-        if unix_ms > grant.ceiling_unix_ms:
-            reason = self.trouble or "it is about to be extended"
-            return NotReady(f"the grant ends at {grant.ceiling_unix_ms}: {reason}")
-        return SequenceOverflow(unix_ms, limit)
+        reason = self.trouble or "it is about to be extended"
+        return NotReady(f"the grant ends at {grant.ceiling_unix_ms}: {reason}")

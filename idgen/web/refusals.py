@@ -11,6 +11,7 @@ from idgen.web.wire import Wire
 _log = logging.getLogger("flake.web")
 
 MAX_RENDERED = 256
+"""Responses that are kept for the rest of a second; past that they are rendered anew."""
 
 
 class Refusals:
@@ -27,7 +28,8 @@ class Refusals:
         """By reason: what its count was at its last line."""
         self._said: set[str] = set()
         """The reasons that had their line in this second."""
-        self._rendered: dict[tuple[str, str], bytes] = {}
+        self._rendered: dict[tuple[object, ...], bytes] = {}
+        """What was answered in this second, by kind and arguments of the error and Accept."""
 
     def note(self, status: int, reason: str, detail: str, path: str) -> None:
         """Count an error that is about to be answered."""
@@ -44,17 +46,23 @@ class Refusals:
 
     def response(self, error: Exception, accept: str, path: str) -> bytes:
         """Count an error, and give the whole response to it."""
-        status, reason, detail = answers.explained(error)
         if not isinstance(error, FlakeError):
             _log.error("internal error", exc_info=error)
-        self.note(status, reason, detail, path)
-        response = self._rendered.get((detail, accept))
-        if response is None:
-            if len(self._rendered) >= MAX_RENDERED:
-                self._rendered.clear()
-            response = self._wire.render(answers.refusal(status, reason, detail, accept))
-            self._rendered[detail, accept] = response
+            return self._render(error, accept, path)
+        same = (error.__class__, error.args, accept)
+        response = self._rendered.get(same)
+        if response is not None:
+            self._errors[error.reason] += 1
+            return response
+        if len(self._rendered) >= MAX_RENDERED:
+            self._rendered.clear()
+        response = self._rendered[same] = self._render(error, accept, path)
         return response
+
+    def _render(self, error: Exception, accept: str, path: str) -> bytes:
+        status, reason, detail = answers.explained(error)
+        self.note(status, reason, detail, path)
+        return self._wire.render(answers.refusal(status, reason, detail, accept))
 
     def next_second(self) -> None:
         """A second has begun: what was said before may be said again, with another Date."""
