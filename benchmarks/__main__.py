@@ -6,18 +6,21 @@ Needs nginx, wrk, libfaketime and matplotlib, which `make bench` installs; Go wh
 """
 
 import argparse
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from benchmarks import report
 from benchmarks.contenders import Contender, Stage, stage
-from benchmarks.load import Batches, Idlers, Sample, closed_loop, fixed_rate
+from benchmarks.load import Batches, Idlers, Sample, closed_loop, fixed_rate, ids_taken
 from benchmarks.rounds import Cell, play
 
 CONNECTIONS = (1, 25, 250, 1000)
 SIZES = (10, 100, 1000, 4096)
 MEDIA = {"text": "text/plain", "binary": "application/octet-stream", "JSON": "application/json"}
+BESIDE = (5_000, 20_000, 30_000)
+"""Single IDs a second beside batches; of each millisecond 64 are kept for them."""
 IDLE = 10_000
 
 
@@ -59,7 +62,12 @@ def scenarios(running: Stage, seconds: float) -> tuple[list[Cell], dict[str, flo
         for size in SIZES
         for name, accept in MEDIA.items()
     ]
-    cells.append(Cell("single IDs beside batches", "Flake", _beside(flake, seconds)))
+    cells += [
+        Cell(
+            f"single IDs beside batches, {rate:,} a second", "Flake", _beside(flake, rate, seconds)
+        )
+        for rate in BESIDE
+    ]
     cells += [
         Cell(
             f"{rate:,} a second, whatever is answered",
@@ -126,10 +134,13 @@ def _batch(contender: Contender, size: int, accept: str, seconds: float) -> Call
     return run
 
 
-def _beside(contender: Contender, seconds: float) -> Callable[[], Sample]:
+def _beside(contender: Contender, rate: float, seconds: float) -> Callable[[], Sample]:
     def run() -> Sample:
         with Batches(contender, 1000, 8):
-            return closed_loop(contender, 25, seconds)
+            before, begun_s = ids_taken(contender), time.monotonic()
+            sample = fixed_rate(contender, 25, seconds, rate)
+            taken = ids_taken(contender) - before
+            return replace(sample, ids=taken / (time.monotonic() - begun_s))
 
     return run
 

@@ -7,8 +7,10 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -74,6 +76,7 @@ class _Client(asyncio.Protocol):
     def __init__(self, free: "deque[_Client]", latencies_s: list[float]) -> None:
         self._free = free
         self._latencies_s = latencies_s
+        self.refused = 0
         self._received = b""
         self._due_s = 0.0
 
@@ -90,7 +93,7 @@ class _Client(asyncio.Protocol):
         head, end, body = self._received.partition(b"\r\n\r\n")
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
         if end and len(body) >= int(length):
-            assert head.startswith(b"HTTP/1.1 200 "), head
+            self.refused += not head.startswith(b"HTTP/1.1 200 ")
             self._latencies_s.append(time.perf_counter() - self._due_s)
             self._received = b""
             self._free.append(self)
@@ -105,7 +108,7 @@ def fixed_rate(contender: Contender, connections: int, seconds: float, rate: flo
     os.sched_setaffinity(0, {LOAD_CORE})
     try:
         cpu_us = contender.cpu_us()
-        latencies_s = uvloop.run(_at_rate(contender.port, connections, seconds, rate))
+        latencies_s, refused = uvloop.run(_at_rate(contender.port, connections, seconds, rate))
         cpu_us = contender.cpu_us() - cpu_us
     finally:
         os.sched_setaffinity(0, mine)
@@ -116,17 +119,21 @@ def fixed_rate(contender: Contender, connections: int, seconds: float, rate: flo
         p50_us=cuts[499] * 1e6,
         p99_us=cuts[989] * 1e6,
         p999_us=cuts[998] * 1e6,
-        refused=0.0,
+        refused=refused / len(latencies_s),
         failed=round(rate * seconds) - len(latencies_s),
     )
 
 
-async def _at_rate(port: int, connections: int, seconds: float, rate: float) -> list[float]:
+async def _at_rate(
+    port: int, connections: int, seconds: float, rate: float
+) -> tuple[list[float], int]:
+    """Latencies, and how many answers were no 200."""
     loop = asyncio.get_running_loop()
     free: deque[_Client] = deque()
     latencies_s: list[float] = []
-    for _ in range(connections):
-        await loop.create_connection(lambda: _Client(free, latencies_s), "127.0.0.1", port)
+    clients = [_Client(free, latencies_s) for _ in range(connections)]
+    for client in clients:
+        await loop.create_connection(partial(_same, client), "127.0.0.1", port)
     begun_s, sent, count = time.perf_counter(), 0, round(rate * seconds)
     while len(latencies_s) < count and time.perf_counter() - begun_s < seconds + 5:
         due = min(count, int((time.perf_counter() - begun_s) * rate) + 1)
@@ -134,7 +141,17 @@ async def _at_rate(port: int, connections: int, seconds: float, rate: float) -> 
             free.popleft().ask(begun_s + sent / rate)
             sent += 1
         await asyncio.sleep(0)  # a timer's millisecond would be counted as latency
-    return latencies_s
+    return latencies_s, sum(client.refused for client in clients)
+
+
+def _same(client: _Client) -> _Client:
+    return client
+
+
+def ids_taken(contender: Contender) -> int:
+    """How many IDs a Flake process has given since it started."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{contender.port}/stats") as answer:
+        return int(json.load(answer)["generated_ids"])
 
 
 class Batches:

@@ -12,13 +12,14 @@ from typing import cast
 
 from idgen.errors import BadRequest
 from idgen.web.exchange import Context, Exchange
+from idgen.web.inbox import Inbox
 from idgen.web.lanes import TICK_S, Lanes
-from idgen.web.message import Message, head_length
+from idgen.web.message import Message
 from idgen.web.plans import Later, Plan
 from idgen.web.wire import with_connection
 
 REQUEST_TIMEOUT_S = 5.0
-"""For a head from its first byte on, and then for its body."""
+"""For a request from its first byte on."""
 
 IDLE_TIMEOUT_S = 75.0
 """Above the 30 s after which nginx closes: the side that sends must be the one that closes."""
@@ -37,9 +38,9 @@ class Connection(asyncio.Protocol):
     """What asyncio calls for one connection."""
 
     __slots__ = (
-        "_active_s", "_closing", "_eof", "_idle_timer", "_inbox", "_lanes", "_loop", "_message",
-        "_occupied", "_open", "_paused", "_pending", "_plan_of", "_reading",
-        "_request_timer", "_send_timer", "_transport", "_write",
+        "_active_s", "_closing", "_eof", "_idle_timer", "_inbox", "_lanes", "_loop",
+        "_occupied", "_open", "_paused", "_pending", "_plan_of", "_reading", "_request_timer",
+        "_resting", "_send_timer", "_transport", "_write",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -51,15 +52,15 @@ class Connection(asyncio.Protocol):
         self._lanes = lanes
         self._plan_of = lanes.known.get
         self._open = open_connections
-        self._inbox = bytearray()
-        self._message: Message | None = None
-        """A request whose body isn't whole yet."""
+        self._inbox = Inbox()
         self._pending: Callable[[], object] | None = None
         """While an answer is under way: what to call should the client go."""
         self._occupied = False
         """Whether bytes that arrive have to go through the inbox."""
         self._paused = False
         """Whether the client takes its answers too slowly."""
+        self._resting = False
+        """Whether the others have their turn before the rest of the inbox is answered."""
         self._reading = True
         self._eof = False
         self._closing = False
@@ -74,6 +75,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once."""
+        self._closing = self._occupied = True
         self._transport.abort()
 
     # What asyncio calls.
@@ -88,7 +90,7 @@ class Connection(asyncio.Protocol):
         plan = self._plan_of(data)
         if plan is None or self._occupied:
             if not self._closing:
-                self._inbox += data
+                self._inbox.add(data)
                 self._proceed()
             return
         self._active_s = self._lanes.now_s
@@ -129,47 +131,41 @@ class Connection(asyncio.Protocol):
 
     def _proceed(self) -> None:
         """Answer what the inbox holds, until an answer has to be waited for."""
+        if self._closing:
+            return
         try:
             for _ in range(PIPELINED_PER_TURN):
-                if self._stuck or not self._take_request():
+                if not self._inbox or self._stuck or not self._take_request():
                     break
             else:
-                self._loop.call_soon(self._proceed)
+                self._resting = True
+                self._loop.call_soon(self._go_on)
         except BadRequest as error:
+            self._pending = None
             self._write(with_connection(self._lanes.site.refusals.response(error, "", ""), "close"))
             self._close()
         self._settle()
 
+    def _go_on(self) -> None:
+        self._resting = False
+        self._proceed()
+
     @property
     def _stuck(self) -> bool:
-        return self._pending is not None or self._paused or self._closing
+        return self._pending is not None or self._paused or self._resting or self._closing
 
     def _take_request(self) -> bool:
         """Answer the first request of the inbox; False where it isn't whole."""
-        inbox = self._inbox
-        if self._message is None:
-            if not inbox:
-                return False
-            length = head_length(inbox)
-            if not length:
-                return False
-            head = bytes(inbox[:length])
-            del inbox[:length]
-            self._cancel_request_timer()
-            known = self._plan_of(head)
-            if known is not None:
-                self._run(known, None)
-                return True
-            self._message = Message(head)
-        message = self._message
-        message.feed(inbox)
-        if not message.complete:
-            if message.awaits_continue:
-                message.awaits_continue = False
+        request = self._inbox.take(self._plan_of)
+        if request is None:
+            if self._inbox.asks_to_go_on():
                 self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return False
-        self._message = None
-        self._answer(message)
+        self._cancel_request_timer()
+        if isinstance(request, Message):
+            self._answer(request)
+        else:
+            self._run(request, None)
         return True
 
     def _answer(self, message: Message) -> None:
@@ -177,8 +173,8 @@ class Connection(asyncio.Protocol):
         if plan is not None:
             self._run(plan, message)
             return
-        context = Context(self._transport.get_extra_info("peername")[0])
-        exchange = Exchange(context, partial(self._answered, message))
+        peer = self._transport.get_extra_info("peername") or ("",)  # none: it has just gone
+        exchange = Exchange(Context(peer[0]), partial(self._answered, message))
         self._pending = exchange.client_gone
         exchange.begin(self._lanes.app, message)
 
@@ -202,7 +198,7 @@ class Connection(asyncio.Protocol):
         if self._closing:
             return
         if not response:
-            self._transport.close()
+            self._end()
             return
         self._respond(response, message)
         self._proceed()
@@ -225,19 +221,25 @@ class Connection(asyncio.Protocol):
 
         Closing with bytes unread would reset the connection, and the answer might be lost.
         """
-        self._closing = True
-        self._message = None
+        self._closing = self._occupied = True
         self._inbox.clear()
-        if not self._eof:
+        if self._eof:
+            self._end()
+        else:
             self._transport.write_eof()
             self._watch_sending()
 
+    def _end(self) -> None:
+        """Close once all is sent; nothing more will come."""
+        self._closing = self._occupied = True
+        self._transport.close()
+
     def _settle(self) -> None:
         """Take stock after bytes came or an answer went."""
-        unfinished = bool(self._inbox) or self._message is not None
+        unfinished = self._inbox.begun
         self._occupied = unfinished or self._stuck
-        if self._eof and not (self._pending or self._paused):
-            self._transport.close()  # sends what is left first; a request cut off gets nothing
+        if self._eof and (self._closing or not self._stuck):
+            self._end()  # a request that was cut off gets no answer
             return
         if self._reading != (len(self._inbox) <= MAX_UNREAD_BYTES):
             self._reading = not self._reading
@@ -266,6 +268,8 @@ class Connection(asyncio.Protocol):
 
     def _watch_sending(self, unsent_before: int | None = None) -> None:
         """Give up on a client that takes nothing for SEND_TIMEOUT_S."""
+        if self._send_timer is not None:
+            self._send_timer.cancel()
         unsent = self._transport.get_write_buffer_size()
         if unsent_before is not None and unsent >= unsent_before:
             self.abort()

@@ -1,9 +1,9 @@
-"""One request as it arrives: its head at once, its body in parts.
+"""One request: its head at once, its body in parts, judged by httptools (llhttp, strict).
 
-Where a message ends is found here, and httptools (llhttp, strict) judges what is in it: a head
-ends at its first empty line, a body with a length by counting, a chunked one at the end of a
-line.  So the parser never sees a byte of the next request, and nothing that one reader may take
-for a line end and another not (a bare LF, an obs-fold) gets through.
+Where a message ends is found by our own code: a head ends at its first empty line (inbox.py), a
+body with a length by counting, a chunked one at the end of a line.  So the parser never sees a
+byte of the next request, and nothing that one reader may take for a line end and another not (a
+bare LF, an obs-fold) gets through.
 """
 
 import re
@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import httptools
 
-from idgen.errors import BadRequest, BodyTooLarge, HeadTooLarge
+from idgen.errors import BadRequest, BodyTooLarge
 
-MAX_HEAD_BYTES = 8 * 1024
 MAX_BODY_BYTES = 1024
 MAX_CHUNKED_BYTES = 8 * 1024
 """What a chunked body may take with its chunk lines and trailers."""
@@ -24,8 +23,6 @@ MAX_KNOWN_FIELDS = 256
 """Blocks of header lines whose meaning is remembered: most clients send the same each time."""
 MAX_KNOWN_BYTES = 2048
 """Longer ones are parsed each time: together these two bound the memory."""
-
-HEAD_END = b"\r\n\r\n"
 
 # RFC 9112, section 3: three parts, a space between them.  This line is read here, since llhttp
 # is too wide for it (several spaces, RTSP, HTTP/2.0) and too narrow (it knows some 50 methods, and
@@ -39,24 +36,6 @@ _OUR_LINE = b"GET / "
 # RFC 9110, section 7.2, with the host's syntax taken widely: what Tornado takes.
 _HOST = re.compile(r"(?:[]\[:A-Za-z0-9._~!$&'()*+;=-]+|%[0-9A-Fa-f]{2})*")
 _ABSOLUTE_FORM = re.compile(r"^https?://[^/?#]*(/|(?=\?)|$)", re.IGNORECASE)
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-def head_length(inbox: bytearray) -> int:
-    """How many bytes the head at the front of the inbox has, with its empty line; 0: not all.
-
-    Raises HeadTooLarge, and BadRequest where a line ends as none may.
-    """
-    if inbox and inbox[0] in b"\r\n":  # RFC 9112, section 2.2: empty lines before it
-        del inbox[: len(inbox) - len(inbox.lstrip(b"\r\n"))]
-    end = inbox.find(HEAD_END, 0, MAX_HEAD_BYTES)
-    if _BARE_LF.search(inbox, 0, end if end >= 0 else MAX_HEAD_BYTES):
-        raise BadRequest("malformed request: lines must end in CR LF")
-    if end >= 0:
-        return end + len(HEAD_END)
-    if len(inbox) >= MAX_HEAD_BYTES:
-        raise HeadTooLarge(MAX_HEAD_BYTES)
-    return 0
 
 
 class Fields(NamedTuple):

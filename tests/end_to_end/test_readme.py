@@ -16,8 +16,8 @@ COMMANDS = [
     for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
 ]
-MAKE = {"make run", "make test", "make install", "make chaos SCALE=1"}
-"""Run by test_make.py, by whoever reads this, by the set-up of either, by test_chaos.py."""
+MAKE = {"make run", "make test", "make install", "make chaos SCALE=1", "make bench"}
+"""Run by test_make.py, by whoever reads this, by either's set-up, by test_chaos.py, by hand."""
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,12 @@ from tornado.web import Application
 
 from idgen.batches import BatchQueue
 from idgen.layout import Layout
+from idgen.service import IdService
 from idgen.stats import Stats
 from idgen.web.app import application
+from idgen.web.inbox import MAX_HEAD_BYTES
 from idgen.web.lanes import Lanes
-from idgen.web.message import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from idgen.web.message import MAX_BODY_BYTES
 from idgen.web.metrics import registry_of
 from idgen.web.plans import Planner
 from idgen.web.refusals import Refusals
@@ -67,6 +69,19 @@ class Response:
         return self.headers.get_content_type()
 
 
+def site_of(service: IdService, stats_clock: Callable[[], float] = time.monotonic) -> Site:
+    """The parts that a service is served with."""
+    wire = Wire()
+    return Site(
+        service=service,
+        batches=BatchQueue(service, time.monotonic),
+        stats=Stats(service, stats_clock),
+        registry=registry_of(service),
+        wire=wire,
+        refusals=Refusals(service, wire),
+    )
+
+
 class Serving:
     """A server in a thread of its own."""
 
@@ -83,15 +98,7 @@ class Serving:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        wire = Wire()
-        self.site = Site(
-            service=self.service,
-            batches=BatchQueue(self.service, time.monotonic),
-            stats=Stats(self.service, self.stats_clock),
-            registry=registry_of(self.service),
-            wire=wire,
-            refusals=Refusals(self.service, wire),
-        )
+        self.site = site_of(self.service, self.stats_clock)
         app = application(self.site)
         await (self._oracle(app) if self.lane is Lane.ORACLE else self._our_own(app))
 

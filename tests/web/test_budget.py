@@ -12,18 +12,13 @@ from typing import Any, cast
 
 import pytest
 
-from idgen.batches import BatchQueue
 from idgen.errors import SequenceOverflow
-from idgen.stats import Stats
 from idgen.web.app import application
 from idgen.web.connection import Connection
 from idgen.web.lanes import Lanes
-from idgen.web.metrics import registry_of
 from idgen.web.plans import Planner
-from idgen.web.refusals import Refusals
-from idgen.web.site import Site
-from idgen.web.wire import Wire
-from tests.clocks import MonotonicClock, WallClock, granted_service
+from tests.clocks import WallClock, granted_service
+from tests.web.serving import site_of
 
 
 class Transport:
@@ -45,15 +40,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = WallClock()
         self.service = granted_service(7, self.clock)
-        wire = Wire()
-        site = Site(
-            service=self.service,
-            batches=BatchQueue(self.service, MonotonicClock()),
-            stats=Stats(self.service, MonotonicClock()),
-            registry=registry_of(self.service),
-            wire=wire,
-            refusals=Refusals(self.service, wire),
-        )
+        site = site_of(self.service)
         self.transport = Transport()
         self.connection = Connection(Lanes(application(site), site, Planner(site).plan), set())
         self.connection.connection_made(cast(asyncio.Transport, self.transport))
@@ -98,7 +85,7 @@ def overflow(bench: Bench) -> None:
     [
         ("a single ID", ["/"] * 3, None, 17, 195),
         ("an overflow", ["/"] * 3, overflow, 18, 197),
-        ("another query string", ["/?x=1", "/?x=2", "/?x=3", "/?x=4"], None, 57, 740),
+        ("another query string", ["/?x=1", "/?x=2", "/?x=3", "/?x=4"], None, 66, 765),
         ("a batch of 1,000", ["/?n=1000"] * 3, None, 56, 530),
         ("a bad request", ["/?n=0"] * 3, None, 14, 120),
     ],

@@ -205,6 +205,15 @@ def test_a_half_closed_client_gets_every_answer_that_is_not_waited_for(served: S
     assert len(found[4].split(b"\n")) == 9
 
 
+def test_a_half_closed_client_that_pipelined_many_requests_loses_no_answer(
+    served: Serving,
+) -> None:
+    with served.raw() as client:
+        client.sendall(GET * 1000)
+        client.shutdown(socket.SHUT_WR)
+        assert bodies(read_to_end(client)) == [b"%d" % (FIRST + place) for place in range(1000)]
+
+
 def test_a_half_closed_client_in_the_middle_of_a_request_is_let_go(served: Serving) -> None:
     with served.raw() as client:
         client.sendall(GET + GET[:-2])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idgen.errors import BadRequest, BodyTooLarge, HeadTooLarge
-from idgen.web.message import MAX_BODY_BYTES, MAX_HEAD_BYTES, Message, head_length
+from idgen.errors import BadRequest, BodyTooLarge
+from idgen.web.message import MAX_BODY_BYTES, MAX_KNOWN_BYTES, Message
 from tests.web.serving import Lane, Serving, serving
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -257,13 +257,17 @@ def test_a_broken_chunk_is_a_bad_request(body: bytes) -> None:
         message.feed(bytearray(body))
 
 
-def test_bounds_hold_to_the_byte() -> None:
-    with pytest.raises(BodyTooLarge):
+def test_a_length_past_the_bound_is_refused() -> None:
+    Message(HEAD + b"Content-Length: %d\r\n\r\n" % MAX_BODY_BYTES)
+    with pytest.raises(BodyTooLarge, match="at most 1024 bytes"):
         Message(HEAD + b"Content-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1))
-    padding = MAX_HEAD_BYTES - len(HEAD + b"A: \r\n\r\n")
-    longest = HEAD + b"A: " + b"a" * padding + b"\r\n\r\n"
-    assert head_length(bytearray(longest)) == MAX_HEAD_BYTES
-    assert head_length(bytearray(longest[: MAX_HEAD_BYTES - 1])) == 0
-    for inbox in (longest.replace(b"A: ", b"A: a"), b"a" * MAX_HEAD_BYTES):
-        with pytest.raises(HeadTooLarge, match="at most 8192 bytes"):
-            head_length(bytearray(inbox))
+
+
+def test_what_lines_mean_is_remembered_with_the_version() -> None:
+    lines = b"HTTP/1.1\r\nHost: x\r\nA: remembered\r\n\r\n"
+    first, second = Message(b"GET /1 " + lines), Message(b"PUT /2 " + lines)
+    assert first.fields is second.fields
+    older = Message(b"GET / " + lines.replace(b"1.1", b"1.0"))
+    assert (older.fields.version, older.persists_by_itself) == ("HTTP/1.0", False)
+    long = lines.replace(b"remembered", b"x" * MAX_KNOWN_BYTES)
+    assert Message(b"GET / " + long).fields is not Message(b"GET / " + long).fields

@@ -8,7 +8,7 @@ import pytest
 
 from idgen import batches
 from idgen.generator import BATCH_IDS_PER_MS
-from idgen.web import connection, message, server
+from idgen.web import connection, inbox, message, server
 from tests.web.serving import FIRST, NOW, Serving, exchange, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -53,13 +53,13 @@ def test_malformed_bytes_get_an_answer_and_a_close(
 
 def test_a_head_just_under_8_kib_and_a_small_body_are_served(served: Serving) -> None:
     head = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\nConnection: close\r\nA: "
-    padding = b"a" * (message.MAX_HEAD_BYTES - len(head) - 4)
+    padding = b"a" * (inbox.MAX_HEAD_BYTES - len(head) - 4)
     received = served.send_raw(head + padding + b"\r\n\r\n" + b"b" * 1024)
     assert received.startswith(b"HTTP/1.1 200 OK")
 
 
 def test_the_bounds_are_those_of_the_contract() -> None:
-    assert message.MAX_HEAD_BYTES == 8 * 1024
+    assert inbox.MAX_HEAD_BYTES == 8 * 1024
     assert message.MAX_BODY_BYTES == 1024
     assert (connection.REQUEST_TIMEOUT_S, connection.IDLE_TIMEOUT_S) == (5, 75)
     assert server.DRAIN_LINGER_S < server.DRAIN_LIMIT_S < 5
