@@ -62,11 +62,11 @@ def scenarios(running: Stage, seconds: float) -> tuple[list[Cell], dict[str, flo
         for size in SIZES
         for name, accept in MEDIA.items()
     ]
+    loads = {f"{rate:,} a second": partial(fixed_rate, flake, 25, seconds, rate) for rate in BESIDE}
+    loads["closed loop"] = partial(closed_loop, flake, 25, seconds)
     cells += [
-        Cell(
-            f"single IDs beside batches, {rate:,} a second", "Flake", _beside(flake, rate, seconds)
-        )
-        for rate in BESIDE
+        Cell(f"single IDs beside batches, {name}", "Flake", _beside(flake, load))
+        for name, load in loads.items()
     ]
     cells += [
         Cell(
@@ -134,11 +134,11 @@ def _batch(contender: Contender, size: int, accept: str, seconds: float) -> Call
     return run
 
 
-def _beside(contender: Contender, rate: float, seconds: float) -> Callable[[], Sample]:
+def _beside(contender: Contender, load: Callable[[], Sample]) -> Callable[[], Sample]:
     def run() -> Sample:
         with Batches(contender, 1000, 8):
             before, begun_s = ids_taken(contender), time.monotonic()
-            sample = fixed_rate(contender, 25, seconds, rate)
+            sample = load()
             taken = ids_taken(contender) - before
             return replace(sample, ids=taken / (time.monotonic() - begun_s))
 

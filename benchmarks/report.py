@@ -171,7 +171,7 @@ def _beside(table: Table) -> str:
             low, high = cell.spread("refused")
             rows.append(
                 (
-                    scenario.rpartition(", ")[2],
+                    f"{scenario.rpartition(', ')[2]}: {cell.median('rate'):,.0f}/s",
                     f"{cell.median('refused'):.2%}",
                     f"{low:.2%} to {high:.2%}",
                     f"{cell.median('p99_us') / 1000:.2f}",
@@ -180,9 +180,9 @@ def _beside(table: Table) -> str:
             )
     head = ["single IDs asked", "refused", "spread", "p99 ms", "IDs/s of both kinds"]
     return (
-        "Eight connections ask for 1,000 IDs without a pause, 25 others for single IDs at a steady "
-        "rate. Of each millisecond 64 numbers are kept for these: past 64,000 a second they can't "
-        "all be had.\n\n" + _table(head, rows)
+        "Eight connections ask for 1,000 IDs without a pause, 25 others for single IDs, at a "
+        "steady rate and in closed loop. Of each millisecond 64 numbers are kept for these: past "
+        "64,000 a second they can't all be had.\n\n" + _table(head, rows)
     )
 
 
