@@ -37,9 +37,10 @@ def _bars(axis: Axes, cells: dict[str, Cell], name: str, title: str) -> None:
     ]
     colours = [COLOURS.get(contender, OTHERS) for contender in cells]
     axis.barh(list(cells), medians, xerr=errors, color=colours, error_kw={"elinewidth": 1})
-    for place, median in enumerate(medians):
-        text = f" {median:,.0f}" if median >= 100 else f" {median:.1f}"
-        axis.text(0, place, text, va="center", color="black", fontweight="bold")
+    for place, (median, (_, high)) in enumerate(zip(medians, spreads, strict=True)):
+        text = f"  {median:,.0f}" if median >= 100 else f"  {median:.1f}"
+        axis.text(high, place, text, va="center", fontweight="bold")
+    axis.set_xlim(0, 1.3 * max(high for _, high in spreads))
     axis.set_title(title + "\n(median, least and greatest)", fontsize=10)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
