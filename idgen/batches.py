@@ -7,7 +7,8 @@ misses one millisecond in five.  Single IDs don't pass through here and never wa
 Each run of IDs is made into what the caller wants of it (its text, its bytes) as it is taken: so
 a large batch is rendered piece by piece between milliseconds, and no turn of the loop gets long.
 
-The queue is as long as there are connections at most, since each waits for one answer.
+The queue is as long as there are connections at most, since each waits for one answer, and the
+batches of clients that have gone leave it at its head, or after MAX_BATCH_WAIT_MS.
 """
 
 import asyncio

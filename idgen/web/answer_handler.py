@@ -11,6 +11,8 @@ from idgen.web import answers
 from idgen.web.answers import Answer
 from idgen.web.site import Site
 
+DRAINING = "draining: this process is about to stop"
+
 
 class AnswerHandler(RequestHandler):
     """A RequestHandler whose subclass says which Answer, in `reply`."""
@@ -26,7 +28,7 @@ class AnswerHandler(RequestHandler):
     def prepare(self) -> None:
         """While draining nothing is served."""
         if self.site.draining:
-            raise NotReady("draining: this process is about to stop")
+            raise NotReady(DRAINING)
 
     async def reply(self, *path: str) -> Answer:
         """The answer to this request; parts of the path are arguments.  May raise FlakeError."""
@@ -54,6 +56,8 @@ class AnswerHandler(RequestHandler):
         self.send(answers.refusal(status, reason, detail, self.accept))
 
     def _explained(self, error: BaseException | None) -> tuple[HTTPStatus, str, str]:
+        if self.site.draining and isinstance(error, HTTPError):
+            error = NotReady(DRAINING)  # a method that isn't allowed never gets to prepare
         match error:
             case HTTPError(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
                 allowed = " and ".join(answers.METHODS)

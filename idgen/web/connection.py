@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import cast
 
-from idgen.errors import BadRequest
 from idgen.web.exchange import Context, Exchange
 from idgen.web.inbox import Inbox
 from idgen.web.lanes import TICK_S, Lanes
@@ -102,6 +101,8 @@ class Connection(asyncio.Protocol):
             self._settle()
 
     def eof_received(self) -> bool:
+        # The client has gone, or has only nothing more to ask: that looks the same from here.  So
+        # it gets what is there at once, and nothing is waited for on its behalf.
         self._eof = True
         if self._pending is not None:
             self._pending()
@@ -140,9 +141,11 @@ class Connection(asyncio.Protocol):
             else:
                 self._resting = True
                 self._loop.call_soon(self._go_on)
-        except BadRequest as error:
+        except Exception as error:  # malformed bytes, or a mistake of ours: no connection may hang
             self._pending = None
-            self._write(with_connection(self._lanes.site.refusals.response(error, "", ""), "close"))
+            accept = self._inbox.accept
+            response = self._lanes.site.refusals.response(error, accept, "")
+            self._write(with_connection(response, "close"))
             self._close()
         self._settle()
 
@@ -177,6 +180,8 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(Context(peer[0]), partial(self._answered, message))
         self._pending = exchange.client_gone
         exchange.begin(self._lanes.app, message)
+        if self._eof:
+            exchange.client_gone()
 
     def _run(self, plan: Plan, message: Message | None) -> None:
         response = plan()
@@ -188,6 +193,8 @@ class Connection(asyncio.Protocol):
     def _wait(self, later: Later, message: Message | None) -> None:
         self._pending = later.future.cancel
         later.future.add_done_callback(partial(self._come_due, later, message))
+        if self._eof:
+            self._pending()
 
     def _come_due(self, later: Later, message: Message | None, _: object) -> None:
         self._answered(message, b"" if later.future.cancelled() else later.render(later.future))
@@ -227,12 +234,21 @@ class Connection(asyncio.Protocol):
             self._end()
         else:
             self._transport.write_eof()
+            self._read_on(True)
             self._watch_sending()
 
     def _end(self) -> None:
         """Close once all is sent; nothing more will come."""
         self._closing = self._occupied = True
+        self._cancel_request_timer()
+        self._watch_sending()
         self._transport.close()
+
+    def _read_on(self, wanted: bool) -> None:
+        """Read, or leave what comes with the kernel."""
+        if wanted != self._reading:
+            self._reading = wanted
+            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
 
     def _settle(self) -> None:
         """Take stock after bytes came or an answer went."""
@@ -241,9 +257,7 @@ class Connection(asyncio.Protocol):
         if self._eof and (self._closing or not self._stuck):
             self._end()  # a request that was cut off gets no answer
             return
-        if self._reading != (len(self._inbox) <= MAX_UNREAD_BYTES):
-            self._reading = not self._reading
-            (self._transport.resume_reading if self._reading else self._transport.pause_reading)()
+        self._read_on(len(self._inbox) <= MAX_UNREAD_BYTES)
         if not unfinished or self._stuck:
             self._cancel_request_timer()
         elif self._request_timer is None:

@@ -39,16 +39,18 @@ class Exchange(HTTPConnection):
 
     def begin(self, app: Application, message: Message) -> None:
         """Hand a request to the application.  Raises BadRequest where Tornado refuses it."""
-        delegate = app.start_request(self, self)
         fields = message.fields
         start_line = RequestStartLine(message.method, message.target, fields.version)
+        headers = HTTPHeaders(fields.headers)
+        headers.pop("Content-Type", None)  # Tornado would read forms that no handler asks for
+        delegate = app.start_request(self, self)
         try:
-            delegate.headers_received(start_line, HTTPHeaders(fields.headers))
+            delegate.headers_received(start_line, headers)
+            if message.body:
+                delegate.data_received(message.body)
+            delegate.finish()
         except HTTPInputError as error:
             raise BadRequest(f"malformed request: {error}") from None
-        if message.body:
-            delegate.data_received(message.body)
-        delegate.finish()
 
     def client_gone(self) -> None:
         """Nobody will hear the response."""

@@ -30,6 +30,11 @@ class Inbox:
         """Whether a request has begun to arrive and isn't taken yet."""
         return bool(self._bytes) or self._message is not None
 
+    @property
+    def accept(self) -> str:
+        """The Accept header of a request whose body isn't whole; empty where there is none."""
+        return "" if self._message is None else self._message.fields.headers.get("accept", "")
+
     def asks_to_go_on(self) -> bool:
         """Whether the client waits to be told to send the body; true once."""
         if self._message is None or not self._message.awaits_continue:

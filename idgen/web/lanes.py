@@ -4,18 +4,18 @@ from collections.abc import Callable
 
 from tornado.web import Application
 
-from idgen.web.message import Message
+from idgen.web.message import MAX_KNOWN_BYTES, Message
 from idgen.web.plans import Plan
 from idgen.web.site import Site
 
 TICK_S = 1.0
-"""How often the Date and the time of the lanes are read anew."""
+"""How often the Date and the time of the lanes are read anew: both are that old at most."""
 
 MAX_KNOWN_REQUESTS = 1024
-"""Requests, byte for byte, whose plan is remembered; past that the table starts anew."""
+"""Requests, byte for byte, whose plan is remembered; past that the table starts anew.
 
-MAX_KNOWN_BYTES = 2048
-"""Longer requests are parsed each time: together these two bound what the table takes."""
+Longer ones than MAX_KNOWN_BYTES aren't: together the two bound what the table takes.
+"""
 
 
 class Lanes:
@@ -51,8 +51,8 @@ class Lanes:
     def tick(self, now_s: float) -> None:
         """A second has gone by; now_s is the loop's time."""
         self.now_s = now_s
-        self.site.wire.next_second()
-        self.site.refusals.next_second()
+        self.site.wire.tick()
+        self.site.refusals.tick()
 
     def drain(self) -> None:
         """From now on all requests are refused, by the handlers."""

@@ -19,6 +19,10 @@ MAX_BODY_BYTES = 1024
 MAX_CHUNKED_BYTES = 8 * 1024
 """What a chunked body may take with its chunk lines and trailers."""
 
+MAX_LENGTH_DIGITS = 19
+MAX_PARAMETERS = 1000
+"""Of a query string; Tornado, which reads it for other routes than `/`, takes no more."""
+
 MAX_KNOWN_FIELDS = 256
 """Blocks of header lines whose meaning is remembered: most clients send the same each time."""
 MAX_KNOWN_BYTES = 2048
@@ -32,8 +36,11 @@ _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) (?=HTTP/1\.[01]\r\n)"
 )
 _OUR_LINE = b"GET / "
+_OUR_CHUNKED_HEAD = b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 # RFC 9110, section 7.2, with the host's syntax taken widely: what Tornado takes.
+MAX_HOST = 300
+"""Characters: 253 of a name, and a port (RFC 1035, section 2.3.4)."""
 _HOST = re.compile(r"(?:[]\[:A-Za-z0-9._~!$&'()*+;=-]+|%[0-9A-Fa-f]{2})*")
 _ABSOLUTE_FORM = re.compile(r"^https?://[^/?#]*(/|(?=\?)|$)", re.IGNORECASE)
 
@@ -47,17 +54,17 @@ class Fields(NamedTuple):
     """By name in lower case; several values are joined as in RFC 9110, section 5.3."""
     keep_alive: bool
     body_bytes: int | None
-    """0..MAX_BODY_BYTES; None where the body is chunked."""
+    """What it is said to have; None where it is chunked."""
 
 
 class Message:
     """A request; `body` holds once `complete` is true.
 
-    Raises BadRequest where the head is malformed, BodyTooLarge.
+    Raises BadRequest where the head is malformed.
     """
 
     __slots__ = (
-        "_chunks", "_lines", "awaits_continue", "body", "complete", "fields", "head", "method",
+        "_chunks", "awaits_continue", "body", "complete", "fields", "head", "method",
         "target",
     )  # fmt: skip
 
@@ -70,9 +77,10 @@ class Message:
         self.target = line[2].decode("latin-1")
         if not self.target.startswith("/"):
             self.target = _ABSOLUTE_FORM.sub("/", self.target)
-        self._lines = head[line.end() :]
+        if self.target.count("&") >= MAX_PARAMETERS:
+            raise BadRequest(f"a query string may have at most {MAX_PARAMETERS} parameters")
         read = _fields if len(head) <= MAX_KNOWN_BYTES else _fields.__wrapped__
-        self.fields = read(self._lines)
+        self.fields = read(head[line.end() :])
         self.complete = not self.has_body
         self.awaits_continue = self.has_body and self._expects_to_continue()
         """Whether the client sends the body only once it is told to go on."""
@@ -94,11 +102,13 @@ class Message:
 
         Raises BadRequest where a chunk is malformed, BodyTooLarge.
         """
+        if (self.fields.body_bytes or 0) > MAX_BODY_BYTES:
+            raise BodyTooLarge(MAX_BODY_BYTES)
         if not inbox or self.complete:
             return
         self.awaits_continue = False  # it didn't wait
         if self.fields.body_bytes is None:
-            self._chunks = self._chunks or _Chunks(self._lines)
+            self._chunks = self._chunks or _Chunks()
             self._chunks.feed(inbox)
             self.complete, self.body = self._chunks.complete, self._chunks.body
             return
@@ -114,7 +124,7 @@ class Message:
 
 @lru_cache(MAX_KNOWN_FIELDS)
 def _fields(lines: bytes) -> Fields:
-    """Parse from the version on.  Raises BadRequest, BodyTooLarge."""
+    """Parse from the version on.  Raises BadRequest."""
     events = _Events()
     _parse(events.parser, _OUR_LINE + lines)
     if not events.head_complete:
@@ -123,7 +133,7 @@ def _fields(lines: bytes) -> Fields:
     host = headers.get("host")
     if host is None and version == "HTTP/1.1":
         raise BadRequest("malformed request: no Host header")
-    if host and not _HOST.fullmatch(host):  # two of them have a comma between them
+    if host and (len(host) > MAX_HOST or not _HOST.fullmatch(host)):  # two have a comma between
         raise BadRequest("malformed request: invalid Host header")
     return Fields(version, headers, events.keep_alive, _body_bytes(version, headers))
 
@@ -131,22 +141,26 @@ def _fields(lines: bytes) -> Fields:
 def _body_bytes(version: str, headers: Mapping[str, str]) -> int | None:
     coding = headers.get("transfer-encoding")
     if coding is None:
-        length = int(headers.get("content-length", 0))
-        if length > MAX_BODY_BYTES:
-            raise BodyTooLarge(MAX_BODY_BYTES)
-        return length
+        length = headers.get("content-length", "0")
+        if len(length) > MAX_LENGTH_DIGITS:
+            raise BadRequest("malformed request: Content-Length has too many digits")
+        return int(length)
     if coding.lower() == "chunked" and version == "HTTP/1.1":
         return None
     raise BadRequest("malformed request: of transfer codings only chunked is taken")
 
 
 class _Chunks:
-    """Decodes a chunked body, a line at a time, since it ends with one."""
+    """Decodes a chunked body, a line at a time, since it ends with one.
 
-    def __init__(self, lines: bytes) -> None:
+    Its head is ours: the client's may ask for an upgrade, and llhttp then takes the body for
+    something else.
+    """
+
+    def __init__(self) -> None:
         self._events = _Events()
         self._taken = 0
-        _parse(self._events.parser, _OUR_LINE + lines)
+        _parse(self._events.parser, _OUR_CHUNKED_HEAD)
 
     @property
     def complete(self) -> bool:

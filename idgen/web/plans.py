@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from idgen.errors import BadRequest
 from idgen.web import answers
-from idgen.web.message import Message
+from idgen.web.message import MAX_KNOWN_BYTES, Message
 from idgen.web.negotiation import preferred
 from idgen.web.parameters import batch_size
 from idgen.web.site import Site
 
 MAX_PLANS = 1024
-"""Plans that are kept; past that they are made anew."""
+"""Plans that are kept, of heads up to MAX_KNOWN_BYTES; past that they are made anew."""
 
 
 class Later(NamedTuple):
@@ -54,12 +54,15 @@ class Planner:
         try:
             n = batch_size(query)
         except BadRequest as error:
-            return self._refuse(error, accept)
+            # Another one, since this one's traceback holds on to all that was received.
+            return self._refuse(BadRequest(str(error)), accept)
         plan = self._made.get((n, accept))
         if plan is None:
-            if len(self._made) >= MAX_PLANS:
-                self._made.clear()
-            plan = self._made[n, accept] = self._one(accept) if n is None else self._many(n, accept)
+            plan = self._one(accept) if n is None else self._many(n, accept)
+            if len(message.head) <= MAX_KNOWN_BYTES:
+                if len(self._made) >= MAX_PLANS:
+                    self._made.clear()
+                self._made[n, accept] = plan
         return plan
 
     def _refuse(self, error: BadRequest, accept: str) -> Plan:

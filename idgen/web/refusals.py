@@ -64,7 +64,7 @@ class Refusals:
         self.note(status, reason, detail, path)
         return self._wire.render(answers.refusal(status, reason, detail, accept))
 
-    def next_second(self) -> None:
-        """A second has begun: what was said before may be said again, with another Date."""
+    def tick(self) -> None:
+        """A second has gone by: what was said before may be said again, with another Date."""
         self._said.clear()
         self._rendered.clear()

@@ -1,4 +1,4 @@
-"""Answers as the bytes of HTTP/1.1.  The heads of a second are rendered once each."""
+"""Answers as the bytes of HTTP/1.1.  A head is rendered once between two ticks of the lanes."""
 
 from email.utils import formatdate
 from http import HTTPStatus
@@ -10,7 +10,7 @@ MAX_LENGTHS = 1024
 
 
 class Heads(dict[int, bytes]):
-    """The heads of one kind of answer, by Content-Length in bytes, with this second's Date."""
+    """The heads of one kind of answer, by Content-Length in bytes, with a Date since the tick."""
 
     def __init__(self, status: int, content_type: str, headers: dict[str, str]) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ class Wire:
         heads = self.heads(answer.status, answer.content_type, answer.headers)
         return heads[len(answer.body)] + answer.body
 
-    def next_second(self) -> None:
-        """A second has begun: the Date is another."""
+    def tick(self) -> None:
+        """A second has gone by: the Date is another."""
         for heads in self._kinds.values():
             heads.clear()
 

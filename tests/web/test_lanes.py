@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from idgen.web import lanes
+from idgen.web.message import MAX_KNOWN_BYTES
 from tests.web.serving import FIRST, NOW, Lane, Serving, read_to_end, serving
 
 BOTH = (Lane.FAST, Lane.HANDLERS)
@@ -133,7 +134,8 @@ _HEADERS = st.lists(
     st.sampled_from(
         [b"Accept: application/json", b"accept: application/octet-stream", b"Connection: close",
          b"Connection: keep-alive", b"X: y", b"Accept: application/problem+json",
-         b"Content-Length: 0", b"Connection: Upgrade", b"If-None-Match: *", b"Cookie: a=b; c=d"]
+         b"Content-Length: 0", b"Connection: Upgrade", b"Upgrade: x",
+         b"If-None-Match: *", b"Cookie: a=b; c=d"]
     ),
     max_size=3,
 )  # fmt: skip
@@ -177,14 +179,18 @@ def test_nothing_that_is_sent_tells_the_lanes_apart(
 # The table of plans
 
 
-def test_a_plan_is_made_once_and_known_by_the_exact_bytes(served: Serving) -> None:
-    if served.lane is not Lane.FAST:
-        return
-    with served.raw() as client:
+@pytest.fixture
+def fast() -> Iterator[Serving]:
+    with serving() as served:
+        yield served
+
+
+def test_a_plan_is_made_once_and_known_by_the_exact_bytes(fast: Serving) -> None:
+    with fast.raw() as client:
         for count, target in [(1, b"/"), (1, b"/"), (2, b"/?n=1"), (3, b"/?n=1&x"), (3, b"/livez")]:
             client.sendall(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target)
             assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
-            assert len(served.lanes.known) == count
+            assert len(fast.lanes.known) == count
 
 
 @pytest.mark.parametrize(
@@ -194,22 +200,22 @@ def test_a_plan_is_made_once_and_known_by_the_exact_bytes(served: Serving) -> No
         b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
         b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"c" * lanes.MAX_KNOWN_BYTES + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"c" * MAX_KNOWN_BYTES + b"\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\nConnection: close\r\n\r\n",
     ],
     ids=["1.0", "close", "body", "head", "long", "malformed"],
 )
 def test_requests_that_end_or_need_care_are_never_known(
-    served: Serving, request_bytes: bytes
+    fast: Serving, request_bytes: bytes
 ) -> None:
-    with served.raw() as client:
+    with fast.raw() as client:
         client.sendall(request_bytes)
         assert client.recv(65536).startswith(b"HTTP/1.1 ")
-    assert not served.lanes.known
+    assert not fast.lanes.known
 
 
-def test_a_variety_of_requests_does_not_grow_the_table(served: Serving) -> None:
-    with served.raw() as client:
+def test_a_variety_of_requests_does_not_grow_the_table(fast: Serving) -> None:
+    with fast.raw() as client:
         for start in range(0, 3 * lanes.MAX_KNOWN_REQUESTS, 64):
             client.sendall(
                 b"".join(
@@ -220,20 +226,20 @@ def test_a_variety_of_requests_does_not_grow_the_table(served: Serving) -> None:
             received = b""
             while received.count(b"HTTP/1.1 200 OK") < 64:
                 received += client.recv(1 << 20)
-            assert len(served.lanes.known) <= lanes.MAX_KNOWN_REQUESTS
+            assert len(fast.lanes.known) <= lanes.MAX_KNOWN_REQUESTS
 
 
 def test_while_draining_no_plan_is_run_or_made(
-    served: Serving, monkeypatch: pytest.MonkeyPatch
+    fast: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with served.raw() as client:
+    with fast.raw() as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert client.recv(65536).endswith(b"%d" % FIRST)
-        served.begin_drain()
-        while not served.site.draining:
+        fast.begin_drain()
+        while not fast.site.draining:
             time.sleep(0.001)
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"draining" in read_to_end(client)
-    assert not served.lanes.known
-    assert served.service.ids_taken == 1
-    assert served.service.last_unix_ms == NOW
+    assert not fast.lanes.known
+    assert fast.service.ids_taken == 1
+    assert fast.service.last_unix_ms == NOW

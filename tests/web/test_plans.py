@@ -44,6 +44,20 @@ def test_plans_are_shared_by_what_they_do(planner: Planner) -> None:
     assert planner.plan(message("/")) is not planner.plan(message("/", "application/json"))
 
 
+def test_the_plan_of_a_bad_request_holds_on_to_nothing_that_was_received(
+    planner: Planner,
+) -> None:
+    plan = planner.plan(message("/?n=0"))
+    assert plan is not None
+    for cell in plan.__closure__ or ():
+        if isinstance(cell.cell_contents, Exception):
+            assert cell.cell_contents.__traceback__ is None
+            assert cell.cell_contents.__context__ is None
+            break
+    else:
+        raise AssertionError("the plan has no error to give")
+
+
 def test_a_batch_that_has_to_wait_is_a_promise_to_render() -> None:
     async def main() -> None:
         clock = WallClock(NOW)

@@ -30,7 +30,7 @@ def test_each_error_is_counted_and_one_a_second_is_logged(
     for unix_ms in (NOW, NOW, NOW, NOW + 1):
         refusing.response(SequenceOverflow(unix_ms, 4096), "", "/")
     refusing.response(ClockRegression(5, NOW), "", "/")
-    refusing.next_second()
+    refusing.tick()
     refusing.response(SequenceOverflow(NOW + 2, 4096), "", "/")
     assert service.errors == {"sequence_overflow": 5, "clock_regression": 1}
     lines = [(line.getMessage(), vars(line)["held_back"]) for line in caplog.records]
@@ -59,7 +59,7 @@ def test_equal_errors_of_a_second_have_equal_responses_and_others_have_not(
     ]
     assert len(set(said)) == 6
     assert refusing.response(SequenceOverflow(NOW, 4096), "", "/") is said[0]
-    refusing.next_second()
+    refusing.tick()
     assert refusing.response(SequenceOverflow(NOW, 4096), "", "/") is not said[0]
 
 

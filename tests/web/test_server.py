@@ -104,13 +104,18 @@ def test_a_drain_refuses_on_open_connections_and_takes_no_new_ones(
 ) -> None:
     monkeypatch.setattr(server, "DRAIN_LINGER_S", 30.0)
     monkeypatch.setattr(server, "DRAIN_LIMIT_S", 30.0)
-    with served.connection() as first, served.connection() as second:
-        for connection in (first, second):
+    with (
+        served.connection() as first,
+        served.connection() as second,
+        served.connection() as third,
+    ):
+        for connection in (first, second, third):
             assert exchange(connection, "/").status == 200
         served.begin_drain()
         _until_refusing_connections(served)
-        for connection, target in ((first, "/"), (second, "/readyz")):
-            response = exchange(connection, target)
+        refused = [(first, "GET", "/"), (second, "GET", "/readyz"), (third, "POST", "/")]
+        for connection, method, target in refused:
+            response = exchange(connection, target, method=method)
             assert response.status == 503
             assert response.headers["Connection"] == "close"
             assert response.headers["Retry-After"] == "1"

@@ -32,7 +32,7 @@ def test_a_head_is_rendered_once_a_second(dates: list[str]) -> None:
     first = rendered.render(answers.text("a"))
     assert rendered.render(answers.text("b")) == first[:-1] + b"b"
     assert b"day 1" in first
-    rendered.next_second()
+    rendered.tick()
     assert b"day 2" in rendered.render(answers.text("a"))
 
 
