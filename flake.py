@@ -98,7 +98,7 @@ async def serve(settings: config.Config) -> None:
     server = Server(Lanes(application(site), site, Planner(site).plan))
     delay_ms = await keeper.step()
     try:
-        listening = " and ".join(await server.listen(settings.address, settings.port))
+        listening = " and ".join(server.listen(settings.address, settings.port))
         logging.info(
             f"flake {__version__}: worker {settings.worker_id} listens on {listening}, "
             f"grants from {store}"

@@ -52,6 +52,10 @@ def scenarios(running: Stage, seconds: float) -> tuple[list[Cell], dict[str, flo
         for count in CONNECTIONS
         for contender in contenders
     ]
+    cells += [
+        Cell("a connection a request", contender.name, _once(contender, seconds))
+        for contender in contenders
+    ]
     plain = contenders[0]
     cells += [
         Cell("each query string another", contender.name, _distinct(contender, seconds))
@@ -120,6 +124,10 @@ def _idle(running: Stage, cells: list[Cell], rounds: int, seconds: float) -> flo
 
 def _closed(contender: Contender, connections: int, seconds: float) -> Callable[[], Sample]:
     return partial(closed_loop, contender, connections, seconds)
+
+
+def _once(contender: Contender, seconds: float) -> Callable[[], Sample]:
+    return partial(closed_loop, contender, 25, seconds, close=True)
 
 
 def _distinct(contender: Contender, seconds: float) -> Callable[[], Sample]:

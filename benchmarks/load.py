@@ -46,6 +46,7 @@ def closed_loop(
     target: str = "/",
     accept: str = "text/plain",
     distinct: bool = False,
+    close: bool = False,
     pinned: bool = True,
 ) -> Sample:
     """wrk with one thread: each connection asks again as soon as it has its answer."""
@@ -53,7 +54,7 @@ def closed_loop(
         *(["taskset", "-c", str(LOAD_CORE)] if pinned else []),
         *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(_SCRIPT)),
         *(f"http://127.0.0.1:{contender.port}{target}", "--", accept),
-        *(["distinct"] if distinct else []),
+        *(["distinct"] if distinct else ["close"] if close else []),
     ]
     cpu_us = contender.cpu_us()
     run = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -49,6 +49,7 @@ def write(cells: list[Cell], memory: dict[str, float], rounds: int, seconds: flo
         "## `GET /`, one process on one core\n\n" + _latencies(table, "GET / at "),
         "## Two processes behind nginx, all on two cores with wrk\n\n" + _latencies(table, FLEETS),
         "## Each query string another\n\n" + _latencies(table, DISTINCT),
+        "## A connection for each request\n\n" + _latencies(table, "a connection a request"),
         "## Batches, one process on one core, 25 connections\n\n" + _batches(table),
         "## Single IDs beside batches\n\n" + _beside(table),
         "## A steady rate, latency from the intended time\n\n" + _latencies(table, "a second,"),

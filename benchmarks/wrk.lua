@@ -1,5 +1,6 @@
 -- Reports a run of wrk as one line of JSON.  Two words may follow the URL: the Accept header, and
--- `distinct` where each request is to have a query string of its own.
+-- `distinct` where each request is to have a query string of its own, or `close` where it is to
+-- have a connection of its own.
 
 local count = 0
 
@@ -10,6 +11,9 @@ end
 function init(args)
   if args[1] then
     wrk.headers["Accept"] = args[1]
+  end
+  if args[2] == "close" then
+    wrk.headers["Connection"] = "close"
   end
   if args[2] == "distinct" then
     request = function()

@@ -9,6 +9,7 @@ from tornado.netutil import bind_sockets
 from idgen.errors import BadSetting, CannotListen
 from idgen.web.connection import Connection
 from idgen.web.lanes import TICK_S, Lanes
+from idgen.web.listener import Listener
 
 MAX_CONNECTIONS = 16_384
 RESERVED_FILES = 64
@@ -28,12 +29,13 @@ class Server:
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
+        self._connecting: set[asyncio.Task[object]] = set()
         self._connections: set[Connection] = set()
         self._max_connections = max(1, min(MAX_CONNECTIONS, _raise_file_limit() - RESERVED_FILES))
         self._ticking: asyncio.TimerHandle | None = None
 
-    async def listen(self, address: str, port: int) -> list[str]:
+    def listen(self, address: str, port: int) -> list[str]:
         """Serve from now on; gives the HOST:PORT that are listened on.
 
         Raises BadSetting where the name stands for no address, CannotListen where it or the
@@ -45,24 +47,19 @@ class Server:
             raise BadSetting(f"--address: {address!r} is no address: {error}") from None
         except OSError as error:
             raise CannotListen(f"{address} port {port}: {error.strerror}") from None
-        loop = asyncio.get_running_loop()
-        for listener in sockets:
-            self._listeners.append(
-                await loop.create_server(self._accepted, sock=listener, backlog=LISTEN_BACKLOG)
-            )
+        self._listeners = [Listener(listening, self._serve) for listening in sockets]
         self._tick()
-        return [_host_and_port(*listener.getsockname()[:2]) for listener in sockets]
+        return [_host_and_port(*listening.getsockname()[:2]) for listening in sockets]
 
     async def drain(self) -> None:
         """Stop accepting, answer what is under way, refuse the rest, close; within 5 s."""
         clock = asyncio.get_running_loop().time
         begun_s = clock()
         self._lanes.drain()
-        await asyncio.sleep(0)  # a turn in which those are accepted that have connected already
         for listener in self._listeners:
             listener.close()
-        while self._connections and clock() - begun_s < DRAIN_LIMIT_S:
-            busy = any(connection.busy for connection in self._connections)
+        while (self._connecting or self._connections) and clock() - begun_s < DRAIN_LIMIT_S:
+            busy = self._connecting or any(connection.busy for connection in self._connections)
             if not busy and clock() - begun_s >= DRAIN_LINGER_S:
                 break
             await asyncio.sleep(_DRAIN_POLL_S)
@@ -72,22 +69,24 @@ class Server:
         if self._ticking is not None:
             self._ticking.cancel()
 
-    def _accepted(self) -> asyncio.Protocol:
-        if len(self._connections) < self._max_connections:
-            return Connection(self._lanes, self._connections)
-        return _Excess()
+    def _serve(self, accepted: socket.socket) -> None:
+        """Those past the bound are closed at once."""
+        if len(self._connections) + len(self._connecting) >= self._max_connections:
+            accepted.close()
+            return
+        accepted.setblocking(False)
+        loop = asyncio.get_running_loop()
+        connecting = loop.create_task(loop.connect_accepted_socket(self._connection, accepted))
+        self._connecting.add(connecting)
+        connecting.add_done_callback(self._connecting.discard)
+
+    def _connection(self) -> Connection:
+        return Connection(self._lanes, self._connections)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         self._lanes.tick(loop.time())
         self._ticking = loop.call_later(TICK_S, self._tick)
-
-
-class _Excess(asyncio.Protocol):
-    """A connection past the bound: closed at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
 
 
 def _host_and_port(host: str, port: int) -> str:

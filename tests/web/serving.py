@@ -106,7 +106,7 @@ class Serving:
         plan = Planner(self.site).plan if self.lane is Lane.FAST else lambda message: None
         self.lanes = Lanes(app, self.site, plan)
         self.server = Server(self.lanes)
-        (listening,) = await self.server.listen("127.0.0.1", 0)
+        (listening,) = self.server.listen("127.0.0.1", 0)
         self.port = int(listening.rpartition(":")[2])
         self._started.set()
         await self._stop.wait()
