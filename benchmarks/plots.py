@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 
 from benchmarks.contenders import TOP
 from benchmarks.rounds import Cell
+from idgen.layout import IDS_PER_MS
 
 COLOURS = {"Flake": "#1f6feb", "two Flake": "#1f6feb"}
 OTHERS = "#9aa4b2"
-LAYOUT_IDS_A_SECOND = 4_096_000
+LAYOUT_IDS_A_SECOND = IDS_PER_MS * 1000
 
 
 def draw(scenarios: dict[str, dict[str, Cell]]) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from benchmarks import plots
 from benchmarks.contenders import TOP
+from benchmarks.plots import LAYOUT_IDS_A_SECOND
 from benchmarks.rounds import Cell
 
 PAGE = TOP / "docs" / "benchmarks.md"
 BEGIN = "<!-- figures: from here on written by `make bench` -->"
 END = "<!-- figures: to here -->"
-LAYOUT_IDS_A_SECOND = 4_096_000
 
 AT_25 = "GET / at 25 connections"
 FLEETS = "behind nginx at 25 connections"
