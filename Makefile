@@ -22,14 +22,14 @@ run: install
 
 install: .venv/run-installed | nginx
 
-test: .venv/test-installed | nginx libfaketime
+test: .venv/test-installed | nginx libfaketime redis-server
 	@$(BIN)/python -m pytest $(TESTS)
 
 # Faults on real processes, simulated histories, planted bugs; SCALE=100 is the long form.
 SCALE ?= 1
 # A tmpfs for the full disk needs root, of a namespace at least.
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo unshare -rm)
-chaos: .venv/test-installed | libfaketime
+chaos: .venv/test-installed | libfaketime redis-server
 	@$(AS_ROOT) $(BIN)/python -m tests.faults.chaos $(SCALE)
 	@$(BIN)/python -m tests.faults.simulator 1 $$(( 10000 * $(SCALE) ))
 	@$(BIN)/python -m tests.faults.mutants
@@ -44,8 +44,8 @@ check: .venv/test-installed .venv/bench-installed
 
 lock: .venv/test-installed
 	@$(PIP_INSTALL) uv
-	@$(LOCK) --extra fleet -o requirements/run.lock
-	@$(LOCK) --extra fleet --extra audit --extra test -c requirements/run.lock -o requirements/test.lock
+	@$(LOCK) --extra fleet --extra redis -o requirements/run.lock
+	@$(LOCK) --extra fleet --extra redis --extra audit --extra test -c requirements/run.lock -o requirements/test.lock
 	@$(LOCK) --extra bench -c requirements/test.lock -o requirements/bench.lock
 
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade \
@@ -62,11 +62,13 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --up
 	@touch $@
 
 # Debian packages, each with a command that tells whether it is there.
-.PHONY: nginx libfaketime python3-venv wrk
+.PHONY: nginx libfaketime redis-server python3-venv wrk
 nginx:
 	@$(call package,nginx,command -v nginx)
 libfaketime:
 	@$(call package,libfaketime,ls /usr/lib/*/faketime/libfaketime.so.1)
+redis-server:
+	@$(call package,redis-server,command -v redis-server)
 wrk:
 	@$(call package,wrk,command -v wrk)
 python3-venv:

@@ -16,7 +16,11 @@ for early in (signal.SIGTERM, signal.SIGINT):
 try:
     import asyncio
     import logging
+    import random
+    import secrets
+    import socket
     import time
+    from functools import partial
 
     import uvloop
 
@@ -28,9 +32,12 @@ try:
     from idgen.grants.keeper import Keeper
     from idgen.grants.memory import MemoryStore
     from idgen.grants.off_loop import OffLoop
+    from idgen.grants.redis.claim import Claim
+    from idgen.grants.redis.store import RedisStore
     from idgen.grants.state_directory import state_directory
-    from idgen.grants.store import GrantStore, StoreError
+    from idgen.grants.store import GrantStore, StoreError, StoreRefused
     from idgen.layout import Layout
+    from idgen.redis_address import RedisAddress
     from idgen.service import IdService
     from idgen.stats import Stats
     from idgen.web.app import application
@@ -61,6 +68,9 @@ def boot_clock_ms() -> int:
 
 def grant_store(settings: config.Config) -> GrantStore:
     """The store that `--grants` names.  Raises StoreRefused."""
+    if isinstance(settings.grants, RedisAddress):
+        return redis_store(settings, settings.grants)
+    assert settings.worker_id is not None  # auto needs Redis
     if settings.grants == "memory:":
         logging.warning("grants in memory: nothing keeps IDs unique over a restart")
         return MemoryStore(settings.worker_id, wall_clock_ms)
@@ -73,6 +83,23 @@ def grant_store(settings: config.Config) -> GrantStore:
     )
 
 
+def redis_store(settings: config.Config, address: RedisAddress) -> GrantStore:
+    """The store on that Redis.  Raises StoreRefused where its client is not installed."""
+    try:
+        from idgen.grants.redis.script import Script
+    except ModuleNotFoundError as error:
+        raise StoreRefused(f"{error.name} is not installed; `make run` installs it") from None
+    worker_ids = settings.worker_ids
+    if settings.worker_id is not None:
+        worker_ids = range(settings.worker_id, settings.worker_id + 1)
+    holder = f"host={socket.gethostname()} pid={os.getpid()} started={wall_clock_ms()}"
+    claim = Claim(
+        address.namespace, worker_ids, settings.epoch_ms, holder, partial(secrets.token_hex, 16)
+    )
+    script = Script(address.with_password(settings.redis_password))
+    return RedisStore(script, claim, wall_clock_ms)
+
+
 async def serve(settings: config.Config) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
@@ -83,8 +110,8 @@ async def serve(settings: config.Config) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     store = grant_store(settings)
     layout = Layout(settings.epoch_ms)
-    service = IdService(layout, settings.worker_id, wall_clock_ms, store.grant_ms)
-    keeper = Keeper(store, service, boot_clock_ms, asyncio.sleep)
+    service = IdService(layout, settings.worker_id, wall_clock_ms, store.longest_wait_ms)
+    keeper = Keeper(store, service, boot_clock_ms, asyncio.sleep, random.random)
     os.register_at_fork(after_in_child=keeper.abandon)
     wire = Wire()
     site = Site(
@@ -98,10 +125,10 @@ async def serve(settings: config.Config) -> None:
     server = Server(Lanes(application(site), site, Planner(site).plan))
     delay_ms = await keeper.step()
     try:
+        named = "auto" if settings.worker_id is None else settings.worker_id
         listening = " and ".join(server.listen(settings.address, settings.port))
         logging.info(
-            f"flake {__version__}: worker {settings.worker_id} listens on {listening}, "
-            f"grants from {store}"
+            f"flake {__version__}: listens on {listening}, worker_id {named}, grants from {store}"
         )
         keeping = asyncio.create_task(keeper.run(delay_ms))
         stopping = asyncio.create_task(stop.wait())

@@ -19,7 +19,7 @@ setup(
     python_requires=">=3.11",
     py_modules=["flake"],
     packages=find_packages(include=["idgen", "idgen.*"]),
-    package_data={"idgen": ["py.typed"]},
+    package_data={"idgen": ["py.typed", "grants/redis/*.lua"]},
     install_requires=[
         "httptools>=0.9,<1",
         "prometheus_client>=0.22,<1",
@@ -28,10 +28,12 @@ setup(
     ],
     extras_require={
         "fleet": ["supervisor>=4.3,<5"],
+        "redis": ["redis[hiredis]>=8.1,<9"],
         "audit": ["numpy>=2,<3"],
         "bench": ["matplotlib>=3.10,<4"],
         "test": [
             "hypothesis",
+            "lupa",
             "mypy",
             "pytest",
             "pytest-timeout",

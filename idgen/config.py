@@ -12,13 +12,14 @@ import argparse
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from idgen import __version__
 from idgen.errors import BadSetting
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS, MAX_WORKER_ID
+from idgen.redis_address import RedisAddress, without_password
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "none")
 LOG_FORMATS = ("text", "json")
@@ -28,11 +29,14 @@ LOG_FORMATS = ("text", "json")
 class Config:
     """What the service was started with.  Field names are the names of the options."""
 
-    worker_id: int
+    worker_id: int | None
+    """None: auto, the grants tell."""
+    worker_ids: range
     port: int
     address: str
     epoch_ms: int
-    grants: str
+    grants: str | RedisAddress
+    redis_password: str = field(repr=False)
     logging: str
     log_format: str
 
@@ -61,10 +65,33 @@ def _not_empty(text: str) -> str:
     raise ValueError("an IP address or a host name of this machine")
 
 
-def _store(text: str) -> str:
+def _worker_id(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return _whole_number(0, MAX_WORKER_ID)(text)
+    except ValueError as allowed:
+        raise ValueError(f"{allowed}, or auto") from None
+
+
+def _worker_ids(text: str) -> range:
+    first, _, last = text.partition("-")
+    try:
+        number = _whole_number(0, MAX_WORKER_ID)
+        worker_ids = range(number(first), number(last) + 1)
+    except ValueError:
+        worker_ids = range(0)
+    if worker_ids:
+        return worker_ids
+    raise ValueError(f"FROM-TO, two numbers from 0 to {MAX_WORKER_ID}, the smaller first")
+
+
+def _store(text: str) -> str | RedisAddress:
     if text == "memory:" or (text.startswith("file:") and "\0" not in text):
         return text
-    raise ValueError("file:DIR, file: or memory:")
+    if text.startswith(("redis:", "rediss:")):
+        return RedisAddress.parse(text)
+    raise ValueError("file:DIR, file:, memory: or redis://HOST:PORT/DB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +102,20 @@ class _Option:
     """None: required."""
     metavar: str
     help: str
+    on_command_line: bool = True
+    """False for a secret: everybody on the machine can read command lines."""
 
 
 OPTIONS: dict[str, _Option] = {
     "worker_id": _Option(
-        _whole_number(0, MAX_WORKER_ID),
+        _worker_id,
         None,
         "N",
-        f"0 to {MAX_WORKER_ID}, another one for each process of the fleet",
+        f"0 to {MAX_WORKER_ID}, another one for each process of the fleet, or auto with grants "
+        "from Redis",
+    ),
+    "worker_ids": _Option(
+        _worker_ids, f"0-{MAX_WORKER_ID}", "FROM-TO", "the worker_ids that auto may take"
     ),
     "port": _Option(_whole_number(1, 65_535), "8888", "N", "port to listen on"),
     "address": _Option(_not_empty, "127.0.0.1", "ADDRESS", "address to listen on, IPv4 or IPv6"),
@@ -96,9 +129,11 @@ OPTIONS: dict[str, _Option] = {
         _store,
         "file:",
         "STORE",
-        "where timestamp grants come from: file:DIR, file: in the state directory, or memory:, "
-        "which survives no restart",
+        "where timestamp grants come from: file:DIR, file: in the state directory, "
+        "redis://HOST:PORT/DB[?namespace=NAME] (rediss: with TLS), or memory:, which survives no "
+        "restart",
     ),
+    "redis_password": _Option(str, "", "", "", on_command_line=False),
     "logging": _Option(_one_of(LOG_LEVELS), "info", "LEVEL", ", ".join(LOG_LEVELS)),
     "log_format": _Option(_one_of(LOG_FORMATS), "text", "FORMAT", ", ".join(LOG_FORMATS)),
 }
@@ -120,7 +155,12 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
     settings = _from_file(Path(file[0])) if file else {}
     settings |= variables
     settings |= command_line
-    return Config(**{name: _value(name, settings.get(name)) for name in OPTIONS})
+    config = Config(**{name: _value(name, settings.get(name)) for name in OPTIONS})
+    if config.worker_id is None and not isinstance(config.grants, RedisAddress):
+        raise BadSetting(
+            f"--worker_id: 'auto' needs --grants=redis://HOST:PORT/DB, not {config.grants!r}"
+        )
+    return config
 
 
 def _value(name: str, setting: tuple[str, str] | None) -> Any:
@@ -131,15 +171,17 @@ def _value(name: str, setting: tuple[str, str] | None) -> Any:
     try:
         return option.check(text)
     except ValueError as allowed:
-        raise BadSetting(f"--{name}: {text!r}{source} is not {allowed}") from None
+        shown = without_password(repr(text))
+        raise BadSetting(f"--{name}: {shown}{source} is not {allowed}") from None
 
 
 def _from_command_line(arguments: Sequence[str]) -> _Settings:
     known, unknown = _parser().parse_known_args([_normalised(text) for text in arguments])
     for text in (text for text in unknown if text != "--"):
+        shown = without_password(repr(text))
         if text.startswith("-"):
-            raise BadSetting(f"unknown option {text!r}; --help lists those there are")
-        raise BadSetting(f"stray argument {text!r}; options are written --name=value")
+            raise BadSetting(f"unknown option {shown}; --help lists those there are")
+        raise BadSetting(f"stray argument {shown}; options are written --name=value")
     return {name: (text, "") for name, text in vars(known).items()}
 
 
@@ -196,6 +238,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flake {__version__}")
     parser.add_argument("--config", metavar="FILE", help="TOML file with options, one a line")
     for name, option in OPTIONS.items():
+        if not option.on_command_line:
+            continue
         default = " (required)" if option.default is None else f" (default: {option.default})"
         parser.add_argument(f"--{name}", metavar=option.metavar, help=option.help + default)
     return parser

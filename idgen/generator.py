@@ -20,13 +20,12 @@ BATCH_IDS_PER_MS = IDS_PER_MS - RESERVED_PER_MS
 class Generator:
     """Issues the IDs of its grant's worker_id, in its grant's milliseconds.
 
-    grant_ms is the length of a grant: a floor that is further ahead of the clock than that
-    is the clock's fault.
+    longest_wait_ms: a floor that is further ahead of the clock than that is the clock's fault.
     """
 
-    def __init__(self, layout: Layout, grant_ms: int) -> None:
+    def __init__(self, layout: Layout, longest_wait_ms: int) -> None:
         self._layout = layout
-        self._grant_ms = grant_ms
+        self._longest_wait_ms = longest_wait_ms
         self.grant: Grant | None = None
         self.trouble = "starting: no grant yet"
         """Why there is no grant, or why it was not extended; in words for a refusal."""
@@ -110,7 +109,7 @@ class Generator:
             next_unix_ms = max(free_unix_ms, after_floor_unix_ms)
             return ClockRegression(last_unix_ms - unix_ms, next_unix_ms)
         behind_ms = grant.floor_unix_ms - unix_ms
-        if behind_ms > self._grant_ms:
+        if behind_ms > self._longest_wait_ms:
             return ClockRegression(behind_ms, after_floor_unix_ms)
         if behind_ms >= 0:
             return NotReady(

@@ -5,7 +5,8 @@ floor is never below any ceiling that an earlier grant of that worker_id has or 
 that is what stores keep true, and all that they are for.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,15 @@ class Grant:
 
     def __post_init__(self) -> None:
         assert self.floor_unix_ms <= self.ceiling_unix_ms
+
+
+@dataclass(slots=True)
+class GrantCounts:
+    """What became of a process's grants so far; the keeper counts."""
+
+    extensions: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Acquisitions and extensions that failed, by reason."""
+    worker_id_changes: int = 0
+    skew_ms: int | None = None
+    """How far ahead of the store's clock the wall clock was last; None where that isn't known."""

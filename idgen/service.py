@@ -5,31 +5,42 @@ from collections.abc import Callable
 
 from idgen.errors import ClockRegression, NotReady, SequenceOverflow
 from idgen.generator import Generator
-from idgen.grant import Grant
+from idgen.grant import Grant, GrantCounts
 from idgen.layout import Layout
 
 
 class IdService:
     """The IDs of this process, at the time of the wall clock, within its grant.
 
-    worker_id is what the process was started with; IDs carry the grant's.
+    worker_id is what the process was started with, None where its grants tell; IDs carry the
+    grant's.  longest_wait_ms: how far ahead of a right clock a new grant's floor may be.
     """
 
     def __init__(
-        self, layout: Layout, worker_id: int, wall_clock_ms: Callable[[], int], grant_ms: int
+        self,
+        layout: Layout,
+        worker_id: int | None,
+        wall_clock_ms: Callable[[], int],
+        longest_wait_ms: int,
     ) -> None:
         self.layout = layout
-        self.worker_id = worker_id
+        self._worker_id = worker_id
         self.wall_clock_ms = wall_clock_ms
         self.ids_taken = 0
         self.errors: Counter[str] = Counter()
         """Errors answered, by reason; who answers one counts it."""
-        self._generator = Generator(layout, grant_ms)
+        self.grant_counts = GrantCounts()
+        self._generator = Generator(layout, longest_wait_ms)
 
     @property
     def last_unix_ms(self) -> int | None:
         """The millisecond of the last ID; None before the first."""
         return self._generator.last_unix_ms
+
+    @property
+    def worker_id(self) -> int | None:
+        """Of the grant, else what the process was started with."""
+        return self.grant.worker_id if self.grant else self._worker_id
 
     @property
     def grant(self) -> Grant | None:

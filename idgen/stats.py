@@ -20,8 +20,8 @@ class Stats:
         self._flushed_ids = self._service.ids_taken
         self._flushed_refusals = self._refusals()
 
-    def read(self) -> dict[str, int | float]:
-        """Values by historical key: Unix seconds, IDs taken, 500s, unix_ms, id, seconds."""
+    def read(self) -> dict[str, int | float | None]:
+        """Values by historical key: Unix seconds, IDs taken, 500s, unix_ms, id or None, seconds."""
         return {
             "timestamp": self._service.wall_clock_ms() // 1000,
             "generated_ids": self._service.ids_taken - self._flushed_ids,

@@ -34,6 +34,6 @@ def granted_service(
 ) -> IdService:
     """A service with a grant for all time, so that the clock alone matters."""
     layout = layout or Layout()
-    service = IdService(layout, worker_id, wall_clock_ms, grant_ms=1000)
+    service = IdService(layout, worker_id, wall_clock_ms, longest_wait_ms=1000)
     service.begin_grant(Grant(worker_id, -1, layout.last_unix_ms))
     return service

@@ -12,19 +12,20 @@ ALLOWED = {
     "layout": {"errors"},
     "grant": set[str](),
     "generator": {"grant", "layout", "errors"},
-    "config": {"layout", "errors"},
+    "redis_address": set[str](),
+    "config": {"redis_address", "layout", "errors"},
     "log": set[str](),
     "audit": {"layout"},
     "service": {"generator", "grant", "layout", "errors"},
-    "grants": {"service", "grant", "layout", "errors"},
+    "grants": {"service", "grant", "redis_address", "layout", "errors"},
     "stats": {"service", "errors"},
     "batches": {"service", "errors"},
     "web": {"service", "stats", "batches", "layout", "errors"},
 }
 """What each module or package of idgen may import of the others."""
 
-PURE = {"errors", "layout", "grant", "generator"}
-PURE_IMPORTS = {"dataclasses", "typing", "collections", "enum", "math", "idgen"}
+PURE = {"errors", "layout", "grant", "generator", "redis_address"}
+PURE_IMPORTS = {"dataclasses", "typing", "collections", "enum", "math", "re", "urllib", "idgen"}
 
 
 def rooms() -> Iterator[tuple[str, Path]]:

@@ -6,13 +6,16 @@ import pytest
 from idgen.config import Config, load
 from idgen.errors import BadSetting
 from idgen.layout import DEFAULT_EPOCH_MS
+from idgen.redis_address import RedisAddress
 
 DEFAULTS = Config(
     worker_id=3,
+    worker_ids=range(1024),
     port=8888,
     address="127.0.0.1",
     epoch_ms=DEFAULT_EPOCH_MS,
     grants="file:",
+    redis_password="",
     logging="info",
     log_format="text",
 )
@@ -65,16 +68,30 @@ def test_the_file_can_be_named_in_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--worker_id=1024", "--worker_id: '1024' is not a whole number from 0 to 1023"),
-        ("--worker_id=-1", "--worker_id: '-1' is not a whole number from 0 to 1023"),
-        ("--worker_id=", "--worker_id: '' is not a whole number from 0 to 1023"),
-        ("--worker_id=1_0", "--worker_id: '1_0' is not a whole number from 0 to 1023"),
-        ("--worker_id=٣", "--worker_id: '٣' is not a whole number from 0 to 1023"),
+        ("--worker_id=1024", "--worker_id: '1024' is not a whole number from 0 to 1023, or auto"),
+        ("--worker_id=-1", "--worker_id: '-1' is not a whole number from 0 to 1023, or auto"),
+        ("--worker_id=", "--worker_id: '' is not a whole number from 0 to 1023, or auto"),
+        ("--worker_id=1_0", "--worker_id: '1_0' is not a whole number from 0 to 1023, or auto"),
+        ("--worker_id=٣", "--worker_id: '٣' is not a whole number from 0 to 1023, or auto"),
         ("--port=abc", "--port: 'abc' is not a whole number from 1 to 65535"),
         ("--port=0", "--port: '0' is not a whole number from 1 to 65535"),
         ("--port=65536", "--port: '65536' is not a whole number from 1 to 65535"),
         ("--epoch_ms=1.5", "--epoch_ms: '1.5' is not a whole number from 0 to 251203277544448"),
-        ("--grants=redis:", "--grants: 'redis:' is not file:DIR, file: or memory:"),
+        (
+            "--grants=tcp:",
+            "--grants: 'tcp:' is not file:DIR, file:, memory: or redis://HOST:PORT/DB",
+        ),
+        (
+            "--grants=redis://u:secret@h/x",
+            "--grants: 'redis://u:***@h/x' is not redis://HOST:PORT/DB?namespace=NAME or "
+            "rediss:// with TLS; DB is a number",
+        ),
+        (
+            "--worker_ids=9-3",
+            "--worker_ids: '9-3' is not FROM-TO, two numbers from 0 to 1023, the smaller first",
+        ),
+        ("redis://:secret@h", "stray argument 'redis://:***@h'; options are written --name=value"),
+        ("--redis_password=x", "unknown option '--redis_password=x'; --help lists those there are"),
         ("--logging=loud", "--logging: 'loud' is not one of debug, info, warning, error, none"),
         ("--log_format=xml", "--log_format: 'xml' is not one of text, json"),
         ("--address=", "--address: '' is not an IP address or a host name of this machine"),
@@ -93,7 +110,7 @@ def test_a_bad_setting_names_the_option_the_value_and_what_is_allowed(
 
 def test_a_bad_setting_names_where_it_came_from(tmp_path: Path) -> None:
     assert refusal([], {"FLAKE_WORKER_ID": "x"}) == (
-        "--worker_id: 'x' (from FLAKE_WORKER_ID) is not a whole number from 0 to 1023"
+        "--worker_id: 'x' (from FLAKE_WORKER_ID) is not a whole number from 0 to 1023, or auto"
     )
     file = tmp_path / "flake.toml"
     for content, message in [
@@ -120,3 +137,22 @@ def test_help_and_version_print_to_standard_output_and_end_well(
         load([argument], {})
     assert end.value.code == 0
     assert text in capsys.readouterr().out
+
+
+def test_auto_needs_a_store_that_assigns_worker_ids() -> None:
+    assert refusal(["--worker_id=auto"]) == (
+        "--worker_id: 'auto' needs --grants=redis://HOST:PORT/DB, not 'file:'"
+    )
+    config = load(["--worker_id=auto", "--grants=redis://h/3", "--worker_ids=16-31"], {})
+    assert config.worker_id is None
+    assert config.worker_ids == range(16, 32)
+    assert config.grants == RedisAddress("h", database=3)
+
+
+def test_a_password_comes_from_the_environment_and_shows_nowhere() -> None:
+    config = load(
+        ["--worker_id=3", "--grants=redis://:first@h"], {"FLAKE_REDIS_PASSWORD": "second"}
+    )
+    assert config.redis_password == "second"
+    assert "second" not in repr(config)
+    assert "first" not in repr(config)

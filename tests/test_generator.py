@@ -18,7 +18,7 @@ ALL_TIME = Grant(WORKER_ID, -1, LAYOUT.last_unix_ms + 1)
 
 
 def granted(grant: Grant = ALL_TIME) -> Generator:
-    generator = Generator(LAYOUT, grant_ms=1000)
+    generator = Generator(LAYOUT, longest_wait_ms=1000)
     generator.grant = grant
     generator.trouble = ""
     return generator
@@ -118,7 +118,7 @@ def test_a_peek_tells_the_next_id_or_its_refusal_and_takes_nothing(generator: Ge
 
 
 def test_without_a_grant_nothing_is_issued() -> None:
-    generator = Generator(LAYOUT, grant_ms=1000)
+    generator = Generator(LAYOUT, longest_wait_ms=1000)
     with pytest.raises(NotReady, match=r"^starting: no grant yet$"):
         generator.next_id(NOW)
 

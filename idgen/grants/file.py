@@ -31,6 +31,9 @@ class FileStore:
     """The GrantStore of one worker_id in a directory."""
 
     grant_ms = 1000
+    extend_every_ms = grant_ms // 2
+    longest_wait_ms = grant_ms
+    skew_ms: int | None = None
 
     def __init__(
         self,

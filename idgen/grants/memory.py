@@ -9,6 +9,9 @@ class MemoryStore:
     """A GrantStore whose record is gone with the process."""
 
     grant_ms = 1000
+    extend_every_ms = grant_ms // 2
+    longest_wait_ms = grant_ms
+    skew_ms: int | None = None
 
     def __init__(self, worker_id: int, wall_clock_ms: Callable[[], int]) -> None:
         self._worker_id = worker_id

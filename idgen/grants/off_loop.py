@@ -22,6 +22,9 @@ class OffLoop:
         self._store = store
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grants")
         self.grant_ms = store.grant_ms
+        self.extend_every_ms = store.extend_every_ms
+        self.longest_wait_ms = store.longest_wait_ms
+        self.skew_ms = store.skew_ms
 
     async def acquire(self) -> Grant:
         """As GrantStore has it."""

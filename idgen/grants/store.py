@@ -7,7 +7,7 @@ from idgen.grant import Grant
 
 
 class GrantStore(Protocol):
-    """Grants of one worker_id.  One call at a time; a call may take as long as a disk does.
+    """Grants for one process.  One call at a time; a call may take as long as a disk does.
 
     Of two grants that any stores ever gave for a worker_id the later one's floor is at least
     the ceiling that the earlier one has or can still get.
@@ -16,13 +16,23 @@ class GrantStore(Protocol):
     grant_ms: int
     """How far ahead of the wall clock a ceiling is set."""
 
+    extend_every_ms: int
+    """How often a grant is to be extended."""
+
+    longest_wait_ms: int
+    """How far ahead of a right clock the floor of a new grant is at most."""
+
+    skew_ms: int | None
+    """How far ahead of the store's clock the wall clock was last; None: it has none, or not yet."""
+
     def acquire(self) -> Coroutine[Any, Any, Grant]:
         """A new grant.  Raises StoreUnavailable, StoreRefused, BadSetting (another epoch)."""
 
     def extend(self, grant: Grant, unix_ms: int) -> Coroutine[Any, Any, Grant]:
         """The same grant with a ceiling of at least unix_ms + grant_ms, once that is durable.
 
-        Raises StoreUnavailable: nothing has changed, try again; GrantLost: never again.
+        Raises StoreUnavailable: nothing has changed, try again; TokenLost, StoreRestarted:
+        acquire anew; GrantLost: never again.
         """
 
     def release(self, grant: Grant, last_unix_ms: int | None) -> Coroutine[Any, Any, None]:
@@ -39,9 +49,16 @@ class GrantStore(Protocol):
 class StoreError(Exception):
     """Base of what goes wrong with a store; the message says what and where."""
 
+    reason = "refused"
+    """The word for the cause, for metrics and logs."""
+
 
 class StoreUnavailable(StoreError):
     """It may work again by itself: busy, full, out of reach."""
+
+    def __init__(self, message: str, reason: str = "unavailable") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class StoreRefused(StoreError):
@@ -49,4 +66,18 @@ class StoreRefused(StoreError):
 
 
 class GrantLost(StoreError):
-    """The grant can't be extended any more; it holds up to its ceiling."""
+    """The grant can't be extended any more, nor another be had; it holds up to its ceiling."""
+
+    reason = "lost"
+
+
+class TokenLost(StoreError):
+    """The grant has ended, this very moment; another can be had."""
+
+    reason = "lost"
+
+
+class StoreRestarted(StoreError):
+    """The grant can't be extended any more, but holds up to its ceiling; another can be had."""
+
+    reason = "restarted"

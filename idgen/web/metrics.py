@@ -50,14 +50,7 @@ class _ServiceCollector(Collector):
             "Until the 41 bits of the timestamp are used up.",
             value=(service.layout.last_unix_ms - service.wall_clock_ms()) / 1000,
         )
-        yield InfoMetricFamily(
-            "flake_worker",
-            "The worker_id and the epoch that this process issues with.",
-            value={
-                "worker_id": str(service.worker_id),
-                "epoch_ms": str(service.layout.epoch_ms),
-            },
-        )
+        yield from self._of_grants()
         yield InfoMetricFamily(
             "flake_build",
             "What is running.",
@@ -67,3 +60,42 @@ class _ServiceCollector(Collector):
                 "tornado": tornado.version,
             },
         )
+
+    def _of_grants(self) -> Iterator[Metric]:
+        service, counts = self._service, self._service.grant_counts
+        now_unix_ms, grant = service.wall_clock_ms(), service.grant
+        left_ms = max(0, grant.ceiling_unix_ms - now_unix_ms) if grant else 0
+        worker = InfoMetricFamily(
+            "flake_worker", "The worker_id and the epoch that this process issues with, if it does."
+        )
+        if grant and grant.floor_unix_ms < now_unix_ms <= grant.ceiling_unix_ms:
+            epoch_ms = str(service.layout.epoch_ms)
+            worker.add_metric([], {"worker_id": str(grant.worker_id), "epoch_ms": epoch_ms})
+        yield worker
+        yield GaugeMetricFamily(
+            "flake_grant_remaining_seconds",
+            "Until the grant ends, unless it is extended; 0 without one.",
+            value=left_ms / 1000,
+        )
+        yield CounterMetricFamily(
+            "flake_grant_extensions", "Extensions of the grant.", value=counts.extensions
+        )
+        refusals = CounterMetricFamily(
+            "flake_grant_refusals",
+            "Acquisitions and extensions of a grant that failed, by reason.",
+            labels=["reason"],
+        )
+        for reason, count in counts.refusals.items():
+            refusals.add_metric([reason], count)
+        yield refusals
+        yield CounterMetricFamily(
+            "flake_worker_id_changes",
+            "How often the process has changed its worker_id.",
+            value=counts.worker_id_changes,
+        )
+        if counts.skew_ms is not None:
+            yield GaugeMetricFamily(
+                "flake_clock_skew_seconds",
+                "How far ahead of the grant store's clock the wall clock was, way there included.",
+                value=counts.skew_ms / 1000,
+            )

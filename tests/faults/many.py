@@ -15,7 +15,7 @@ START_UNIX_MS = 1_795_219_200_000
 
 def main() -> None:
     """Batches as the service takes them, a millisecond after the other; little-endian hosts."""
-    generator = Generator(Layout(), grant_ms=1000)
+    generator = Generator(Layout(), longest_wait_ms=1000)
     generator.grant = Grant(7, -1, Layout().last_unix_ms)
     left, unix_ms = int(sys.argv[1]), START_UNIX_MS
     while left:

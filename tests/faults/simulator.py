@@ -62,9 +62,11 @@ class Process:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.files = MachineFiles(machine)
-        self.service = IdService(Layout(), 0, machine.wall, FileStore.grant_ms)
+        self.service = IdService(Layout(), 0, machine.wall, FileStore.longest_wait_ms)
         self.store = FileStore(DIRECTORY, 0, Layout().epoch_ms, 4711, self.files, machine.wall)
-        self.keeper = Keeper(self.store, self.service, machine.boot, self._sleep)
+        self.keeper = Keeper(
+            self.store, self.service, machine.boot, self._sleep, machine.random.random
+        )
         self.paused = False
         self.wakes_at_boot_ms = 0
         self.last_id = -1

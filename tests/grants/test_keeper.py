@@ -47,9 +47,11 @@ class Bench:
         self.clock = WallClock(NOW)
         self.boot_ms = 1000
         self.store = ScriptedStore(self.clock)
-        self.service = IdService(Layout(), 3, self.clock, self.store.grant_ms)
+        self.service = IdService(Layout(), 3, self.clock, self.store.longest_wait_ms)
         self.store.look = lambda: self.service.grant
-        self.keeper = Keeper(self.store, self.service, lambda: self.boot_ms, self.sleep)
+        self.keeper = Keeper(
+            self.store, self.service, lambda: self.boot_ms, self.sleep, jitter=lambda: 1.0
+        )
         self.slept_ms = 0
 
     async def sleep(self, seconds: float) -> None:

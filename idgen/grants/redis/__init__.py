@@ -1,0 +1,1 @@
+"""Grants from a Redis, for processes of many machines."""

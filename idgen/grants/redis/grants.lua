@@ -1,0 +1,167 @@
+-- Grants of worker_ids: one call, one decision.  All is judged before anything is written.
+--
+-- KEYS[1]   the pin: layout and epoch, which all that is granted here shares
+-- KEYS[2..] a hash for each worker_id in question: token, floor, ceiling, run_id, holder
+-- ARGV      operation, the caller's wall clock (Unix ms), pin, grant_ms, quarantine_ms,
+--           max_skew_ms, oldest version of Redis that will do, token, and then
+--             acquire   the holder, in words
+--             extend    the successor of the token
+--             release   the successor, and the last Unix ms that was used, or -1
+--             free      nothing: an operator ends the grant of this token
+--
+-- The answer is the outcome, the time of this Redis, and what belongs to the outcome.
+
+local operation, caller_ms, pin = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local grant_ms, quarantine_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
+local max_skew_ms, oldest_version = tonumber(ARGV[6]), ARGV[7]
+local token, named = ARGV[8], ARGV[9]
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local server = redis.call('INFO', 'server')
+local run_id = string.match(server, 'run_id:(%w+)')
+local version = string.match(server, 'redis_version:(%d+%.%d+)') or '0.0'
+
+local function read(key)
+    local fields = redis.pcall('HMGET', key, 'token', 'floor', 'ceiling', 'run_id', 'holder')
+    if fields.err then
+        return {key = key, broken = fields.err}
+    end
+    local absent = not (fields[1] or fields[2] or fields[3] or fields[4])
+    local record = {
+        key = key,
+        token = fields[1],
+        floor = absent and -1 or tonumber(fields[2] or ''),
+        ceiling = absent and -1 or tonumber(fields[3] or ''),
+        current = fields[4] == run_id,
+        holder = fields[5] or ''
+    }
+    if not (record.floor and record.ceiling) then
+        return {key = key, broken = 'floor or ceiling is no number'}
+    end
+    record.busy = record.token and record.current and record.ceiling >= now
+    return record
+end
+
+local function text(unix_ms)
+    return string.format('%d', unix_ms)
+end
+
+local function is_older(one, other)
+    local major, minor = string.match(one, '(%d+)%.(%d+)')
+    local other_major, other_minor = string.match(other, '(%d+)%.(%d+)')
+    return major * 1000 + minor < other_major * 1000 + other_minor
+end
+
+local function granted(place, floor, ceiling)
+    return {'granted', now, place, floor, ceiling}
+end
+
+-- A grant that may be lost with this Redis's data ends before the quarantine does, even if the
+-- data or the Redis have come here from another clock.
+local function floor_of(record)
+    if record.current then
+        return math.max(record.ceiling, now)
+    end
+    return math.max(record.ceiling, now + quarantine_ms)
+end
+
+-- Free ones: of this run first, since they need no quarantine; then the oldest ceiling.
+local function is_better(record, best)
+    if not best or record.current ~= best.current then
+        return not best or record.current
+    end
+    return record.ceiling < best.ceiling
+end
+
+local function acquire()
+    local best, place, first_free, broken
+    for i = 2, #KEYS do
+        local record = read(KEYS[i])
+        if record.broken then
+            broken = record
+        elseif record.current and record.token == token then
+            return granted(i - 2, record.floor, record.ceiling)
+        elseif record.busy then
+            if not first_free or record.ceiling < first_free.ceiling then
+                first_free = record
+            end
+        elseif is_better(record, best) then
+            best, place = record, i - 2
+        end
+    end
+    if best then
+        local floor = floor_of(best)
+        local ceiling = math.max(floor, now + grant_ms)
+        redis.call('SET', KEYS[1], pin)
+        redis.call('HSET', best.key, 'token', token, 'floor', text(floor),
+            'ceiling', text(ceiling), 'run_id', run_id, 'holder', named)
+        return granted(place, floor, ceiling)
+    elseif first_free then
+        return {'taken', now, first_free.ceiling, first_free.holder}
+    end
+    return {'broken', now, broken.key, broken.broken}
+end
+
+-- What keeps the holder of the token from changing its record; nothing where nothing does.
+local function refusal(record)
+    if record.broken then
+        return {'broken', now, record.key, record.broken}
+    elseif record.token ~= token and record.token ~= named then
+        return {'lost', now}
+    elseif not record.current then
+        return {'restarted', now}
+    end
+end
+
+local function extend()
+    local record = read(KEYS[2])
+    local refused = refusal(record)
+    if refused then
+        return refused
+    end
+    local ceiling = math.max(record.ceiling, now + grant_ms)
+    redis.call('HSET', record.key, 'token', named, 'ceiling', text(ceiling))
+    return granted(0, record.floor, ceiling)
+end
+
+local function release()
+    local record = read(KEYS[2])
+    local refused = refusal(record)
+    if refused then
+        return refused
+    end
+    local ceiling = math.max(record.floor, tonumber(ARGV[10]))
+    redis.call('HSET', record.key, 'ceiling', text(ceiling))
+    redis.call('HDEL', record.key, 'token', 'holder')
+    return {'released', now}
+end
+
+-- Its ceiling stays, so the next floor is above it, and its holder, should it live, has lost it.
+local function free()
+    local record = read(KEYS[2])
+    if record.broken then
+        return {'broken', now, record.key, record.broken}
+    elseif record.token ~= token then
+        return {'lost', now}
+    end
+    redis.call('HDEL', record.key, 'token', 'holder')
+    return {'released', now}
+end
+
+if is_older(version, oldest_version) then
+    return {'old', now, version}
+end
+if operation == 'free' then
+    return free()
+end
+if math.abs(caller_ms - now) > max_skew_ms then
+    return {'skewed', now}
+end
+local pinned = redis.pcall('GET', KEYS[1])
+if type(pinned) == 'table' then
+    return {'broken', now, KEYS[1], pinned.err}
+elseif pinned and pinned ~= pin then
+    return {'pinned', now, pinned}
+end
+return ({acquire = acquire, extend = extend, release = release})[operation]()

@@ -1,0 +1,71 @@
+import pytest
+
+from idgen.redis_address import RedisAddress, without_password
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://h", RedisAddress("h")),
+        ("redis://h:7000/3", RedisAddress("h", 7000, 3)),
+        ("redis://h/?namespace=eu-1.flake", RedisAddress("h", namespace="eu-1.flake")),
+        ("rediss://h", RedisAddress("h", tls=True)),
+        ("redis://[::1]:7000", RedisAddress("::1", 7000)),
+        ("redis://:p%40ss@h", RedisAddress("h", password="p@ss")),
+        ("redis://me:secret@h", RedisAddress("h", username="me", password="secret")),
+    ],
+)
+def test_a_url_tells_where_redis_is(url: str, address: RedisAddress) -> None:
+    assert RedisAddress.parse(url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h",
+        "redis:",
+        "redis://",
+        "redis:///0",
+        "redis://h/x",
+        "redis://h/0/1",
+        "redis://h:0x1",
+        "redis://h:65536",
+        "redis://h?db=1",
+        "redis://h?namespace=",
+        "redis://h?namespace=a:b",
+        "redis://h?namespace=" + "a" * 65,
+        "redis://h#x",
+        "redis://[::1",
+        "redis://h:0",
+    ],
+)
+def test_what_is_no_such_url_is_refused_with_what_is(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^redis://HOST:PORT/DB\?namespace=NAME or rediss://"):
+        RedisAddress.parse(url)
+
+
+def test_the_password_of_the_url_is_stronger_than_the_other() -> None:
+    assert RedisAddress.parse("redis://h").with_password("new").password == "new"
+    assert RedisAddress.parse("redis://:old@h").with_password("new").password == "old"
+    assert RedisAddress.parse("redis://h").with_password("").password is None
+
+
+def test_no_text_of_it_shows_who_logs_in() -> None:
+    address = RedisAddress.parse("rediss://me:secret@[::1]:7000/2?namespace=x")
+    assert str(address) == "rediss://[::1]:7000/2?namespace=x"
+    assert "secret" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://me:secret@h/0", "redis://me:***@h/0"),
+        ("redis://:se:c@ret@h/0", "redis://:***@h/0"),
+        ("redis://h:7000/0", "redis://h:7000/0"),
+        ("redis://:secret/secret@h", "redis://:***@h"),
+        ("a redis://:secret@h b redis://:secret@h", "a redis://:***@h b redis://:***@h"),
+    ],
+)
+def test_a_password_in_a_text_is_struck_out(text: str, shown: str) -> None:
+    assert without_password(text) == shown
+    assert "secret" not in without_password(text)
