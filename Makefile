@@ -22,7 +22,7 @@ run: install
 
 install: .venv/run-installed | nginx
 
-test: .venv/test-installed | nginx libfaketime redis-server
+test: .venv/test-installed | nginx libfaketime redis-server openssl
 	@$(BIN)/python -m pytest $(TESTS)
 
 # Faults on real processes, simulated histories, planted bugs; SCALE=100 is the long form.
@@ -31,7 +31,9 @@ SCALE ?= 1
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo unshare -rm)
 chaos: .venv/test-installed | libfaketime redis-server
 	@$(AS_ROOT) $(BIN)/python -m tests.faults.chaos $(SCALE)
-	@$(BIN)/python -m tests.faults.simulator 1 $$(( 10000 * $(SCALE) ))
+	@$(BIN)/python -m tests.faults.redis_chaos $(SCALE)
+	@$(BIN)/python -m tests.faults.simulator file 1 $$(( 10000 * $(SCALE) ))
+	@$(BIN)/python -m tests.faults.simulator redis 1 $$(( 10000 * $(SCALE) ))
 	@$(BIN)/python -m tests.faults.mutants
 
 bench: .venv/test-installed .venv/bench-installed | nginx libfaketime wrk
@@ -62,13 +64,15 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --up
 	@touch $@
 
 # Debian packages, each with a command that tells whether it is there.
-.PHONY: nginx libfaketime redis-server python3-venv wrk
+.PHONY: nginx libfaketime redis-server openssl python3-venv wrk
 nginx:
 	@$(call package,nginx,command -v nginx)
 libfaketime:
 	@$(call package,libfaketime,ls /usr/lib/*/faketime/libfaketime.so.1)
 redis-server:
 	@$(call package,redis-server,command -v redis-server)
+openssl:
+	@$(call package,openssl,command -v openssl)
 wrk:
 	@$(call package,wrk,command -v wrk)
 python3-venv:

@@ -33,7 +33,7 @@ try:
     from idgen.grants.memory import MemoryStore
     from idgen.grants.off_loop import OffLoop
     from idgen.grants.redis.claim import Claim
-    from idgen.grants.redis.store import RedisStore
+    from idgen.grants.redis.store import LUA, RedisStore
     from idgen.grants.state_directory import state_directory
     from idgen.grants.store import GrantStore, StoreError, StoreRefused
     from idgen.layout import Layout
@@ -96,7 +96,8 @@ def redis_store(settings: config.Config, address: RedisAddress) -> GrantStore:
     claim = Claim(
         address.namespace, worker_ids, settings.epoch_ms, holder, partial(secrets.token_hex, 16)
     )
-    script = Script(address.with_password(settings.redis_password))
+    lua = LUA.read_text(encoding="utf-8")
+    script = Script(address.with_password(settings.redis_password), lua)
     return RedisStore(script, claim, wall_clock_ms)
 
 

@@ -41,6 +41,7 @@ setup(
             "ruff",
             "schemathesis",
             "setuptools",
+            "types-lupa",
         ],
     },
     entry_points={"console_scripts": ["flake = flake:main"]},

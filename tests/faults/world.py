@@ -41,18 +41,35 @@ class Descriptor:
 
 
 @dataclass
-class Machine:
-    """One host. Times are Unix ms (wall) and ms since its start (boot)."""
+class World:
+    """Time, chance, and a count of what came about."""
 
     random: Random
     quantum_ms: int
     """All times are multiples of it: a coarse clock makes processes meet in a millisecond."""
-    wall_unix_ms: int = START_UNIX_MS
     boot_ms: int = 0
-    names: dict[Path, Inode] = field(default_factory=dict)
-    durable_names: dict[Path, Inode] = field(default_factory=dict)
+    """Milliseconds since it began."""
     fired: Counter[str] = field(default_factory=Counter)
     """How often each kind of fault came about."""
+    processes: int = 0
+    """How many have been started."""
+
+    def boot(self) -> int:
+        """The clock that only counts."""
+        return self.boot_ms
+
+    def advance(self, ms: int) -> None:
+        """Time goes on."""
+        self.boot_ms += ms
+
+
+@dataclass
+class Machine(World):
+    """One host. Times are Unix ms (wall) and ms since its start (boot)."""
+
+    wall_unix_ms: int = START_UNIX_MS
+    names: dict[Path, Inode] = field(default_factory=dict)
+    durable_names: dict[Path, Inode] = field(default_factory=dict)
     write_fails: int = 0
     """So many of the next writes find the disk full."""
     sync_fails: int = 0
@@ -64,14 +81,10 @@ class Machine:
             self.advance(self.quantum_ms)
         return self.wall_unix_ms
 
-    def boot(self) -> int:
-        """The clock that only counts."""
-        return self.boot_ms
-
     def advance(self, ms: int) -> None:
         """Time goes on."""
+        super().advance(ms)
         self.wall_unix_ms += ms
-        self.boot_ms += ms
 
     def lose_power(self) -> None:
         """Each block that was not synced is old, new or torn; a new name may be lost."""

@@ -9,8 +9,8 @@ from idgen.errors import NotReady
 from idgen.grant import Grant
 from idgen.grants.keeper import MAX_RETRY_MS, Keeper
 from idgen.grants.memory import MemoryStore
-from idgen.grants.store import GrantLost, StoreUnavailable
-from idgen.layout import Layout
+from idgen.grants.store import GrantLost, StoreRestarted, StoreUnavailable, TokenLost
+from idgen.layout import Layout, unpack
 from idgen.service import IdService
 from tests.clocks import WallClock
 
@@ -24,9 +24,16 @@ class ScriptedStore(MemoryStore):
         super().__init__(3, clock)
         self.error: Exception | None = None
         self.answer_at: asyncio.Event | None = None
+        self.granted: list[Grant] = []
+        """What the next acquisitions give, instead of what memory would."""
         self.released: list[tuple[Grant, int | None]] = []
         self.holder_at_release: Grant | None = None
         self.look: Callable[[], Grant | None] = lambda: None
+
+    async def acquire(self) -> Grant:
+        if self.error:
+            raise self.error
+        return self.granted.pop(0) if self.granted else await super().acquire()
 
     async def extend(self, grant: Grant, unix_ms: int) -> Grant:
         if self.answer_at:
@@ -46,17 +53,21 @@ class Bench:
     def __init__(self) -> None:
         self.clock = WallClock(NOW)
         self.boot_ms = 1000
+        self.chance = 1.0
         self.store = ScriptedStore(self.clock)
         self.service = IdService(Layout(), 3, self.clock, self.store.longest_wait_ms)
         self.store.look = lambda: self.service.grant
         self.keeper = Keeper(
-            self.store, self.service, lambda: self.boot_ms, self.sleep, jitter=lambda: 1.0
+            self.store, self.service, lambda: self.boot_ms, self.sleep, jitter=lambda: self.chance
         )
         self.slept_ms = 0
+        self.sleeps_ms: list[int] = []
 
     async def sleep(self, seconds: float) -> None:
-        self.slept_ms += int(seconds * 1000)
-        self.pass_ms(int(seconds * 1000))
+        self.slept_ms += round(seconds * 1000)
+        self.sleeps_ms.append(round(seconds * 1000))
+        self.pass_ms(round(seconds * 1000))
+        await asyncio.sleep(0)
 
     def pass_ms(self, ms: int) -> None:
         self.clock.unix_ms += ms
@@ -117,17 +128,100 @@ def test_while_the_store_fails_ids_go_on_to_the_ceiling_and_then_it_says_why() -
     run(scenario)
 
 
+def test_retries_are_spread_by_chance() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.store.error = StoreUnavailable("out of reach", "unreachable")
+        bench.chance = 0.5
+        assert [await bench.keeper.step() for _ in range(6)] == [75, 150, 300, 600, 750, 750]
+        assert bench.service.grant_counts.refusals == {"unreachable": 6}
+
+    run(scenario)
+
+
 def test_a_late_answer_counts_only_for_the_grant_that_asked() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.keeper.step()
         bench.store.answer_at = asyncio.Event()
         asking = asyncio.create_task(bench.keeper.step())
         await asyncio.sleep(0)
-        other = Grant(3, NOW + 5000, NOW + 6000)
-        bench.service.begin_grant(other)
+        await bench.keeper.release()
         bench.store.answer_at.set()
         await asking
-        assert bench.service.grant is other
+        assert bench.service.grant is None
+        assert bench.service.grant_counts.extensions == 0
+
+    run(scenario)
+
+
+def test_a_lost_token_ends_the_grant_at_once_and_another_is_acquired() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.keeper.step()
+        bench.service.next_id()
+        bench.pass_ms(500)
+        bench.store.error = TokenLost("another process has it")
+        assert await bench.keeper.step() == 100
+        assert bench.service.grant is None
+        with pytest.raises(NotReady, match=r"^another process has it$"):
+            bench.service.next_id()
+        bench.store.error = None
+        bench.store.granted = [Grant(9, NOW, NOW + 2000)]
+        await bench.keeper.step()
+        assert unpack(bench.service.next_id()).worker_id == 9
+        assert bench.service.worker_id == 9
+        assert bench.service.grant_counts.worker_id_changes == 1
+        assert bench.service.grant_counts.refusals == {"lost": 1}
+
+    run(scenario)
+
+
+def test_after_a_restart_of_the_store_the_old_grant_is_used_up_before_the_next_begins() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.keeper.step()
+        bench.store.error = StoreRestarted("Redis was restarted")
+        await bench.keeper.step()
+        old = bench.service.grant
+        assert old == Grant(3, -1, NOW + 1000)
+        bench.store.error = None
+        bench.store.granted = [Grant(4, NOW + 5000, NOW + 5000)]
+        await bench.keeper.step()
+        assert bench.service.grant is old
+        assert unpack(bench.service.next_id()).worker_id == 3
+        await bench.keeper.step()  # extends the next one, and lets the old one be
+        assert bench.service.grant is old
+        bench.pass_ms(1001)
+        bench.clock.unix_ms = NOW + 4500
+        await bench.keeper.step()
+        assert bench.service.grant == Grant(4, NOW + 5000, NOW + 5500)
+        bench.pass_ms(501)
+        assert unpack(bench.service.next_id()).worker_id == 4
+
+    run(scenario)
+
+
+def test_the_next_grant_begins_as_soon_as_the_old_one_is_used_up() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.keeper.step()
+        bench.pass_ms(700)
+        bench.store.error = StoreRestarted("Redis was restarted")
+        await bench.keeper.step()
+        bench.store.error = None
+        bench.store.granted = [Grant(4, NOW + 1100, NOW + 3000)]
+        keeping = asyncio.create_task(bench.keeper.run(0))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        keeping.cancel()
+        assert bench.sleeps_ms[:2] == [0, 301], "until the old one is used up, and one more"
+        assert bench.service.grant is not None
+        assert bench.service.grant.worker_id == 4
+
+    run(scenario)
+
+
+def test_a_store_tells_how_far_the_clocks_are_apart() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.store.skew_ms = -7
+        await bench.keeper.step()
+        assert bench.service.grant_counts.skew_ms == -7
 
     run(scenario)
 

@@ -174,3 +174,11 @@ def pin_key(namespace: str) -> str:
 def record_key(namespace: str, worker_id: int) -> str:
     """The key of a worker_id's record."""
     return f"{namespace}:worker:{worker_id}"
+
+
+def question_to_free(namespace: str, worker_id: int, token: str) -> Question:
+    """For the end of this token's grant, by an operator: no clock and no pin of his is judged."""
+    return Question(
+        [pin_key(namespace), record_key(namespace, worker_id)],
+        ["free", 0, "", GRANT_MS, QUARANTINE_MS, MAX_SKEW_MS, OLDEST_VERSION, token],
+    )

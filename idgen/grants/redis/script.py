@@ -1,49 +1,49 @@
-"""The script on a real Redis: one question, one answer, every trouble in one clear line."""
-
-from importlib.resources import files
+"""A script on a real Redis: one question, one answer, every trouble in one clear line."""
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as NoAnswer
 
 from idgen.grants.redis.claim import Answer, Question
 from idgen.grants.store import StoreUnavailable
 from idgen.redis_address import RedisAddress
 
-TIMEOUT_MS = 50
+TIMEOUT_MS = 80
 """For a connection, and for each answer.  The keeper tries again, so nothing here does."""
 
-LUA = files(__package__).joinpath("grants.lua")
-
-_REASONS = {
-    "NOAUTH": "unauthorized",
-    "Authentication required": "unauthorized",
-    "WRONGPASS": "unauthorized",
-    "invalid username-password": "unauthorized",
-    "NOPERM": "unauthorized",
-    "LOADING": "loading",
-    "loading the dataset": "loading",
-    "READONLY": "read_only",
-    "read only replica": "read_only",
-}
-"""Words of Redis's, which redis-py may have shortened, and the reason that they tell."""
+_KINDS: list[tuple[str, type[Exception], str]] = [
+    ("unauthorized", AuthenticationError, "NOAUTH"),
+    ("unauthorized", NoPermissionError, "NOPERM"),
+    ("loading", BusyLoadingError, "LOADING"),
+    ("read_only", ReadOnlyError, "READONLY"),
+    ("out_of_memory", OutOfMemoryError, "OOM"),
+]
+"""Reason, redis-py's error, and Redis's own word where the error came out of the script."""
 
 _HINTS = {
     "unauthorized": "the user or password is wrong or may not do it (FLAKE_REDIS_PASSWORD)",
     "loading": "Redis is loading its data",
-    "read_only": "it is a replica, or can't write; name the primary",
+    "read_only": "it is a replica; name the primary",
+    "out_of_memory": "its memory is full; raise maxmemory",
     "unreachable": "it can't be reached",
     "error": "it refuses",
 }
 
 
 class Script:
-    """The Lua script, at one address.  Holds a connection once it has been asked."""
+    """A Lua script at one address.  Holds a connection once it has been asked."""
 
-    def __init__(self, address: RedisAddress) -> None:
+    def __init__(self, address: RedisAddress, lua: str) -> None:
         self._address = address
         self._redis = Redis(
             host=address.host,
@@ -58,7 +58,7 @@ class Script:
             protocol=2,
             driver_info=None,
         )
-        self._script = self._redis.register_script(LUA.read_text(encoding="utf-8"))
+        self._script = self._redis.register_script(lua)
 
     async def ask(self, question: Question) -> Answer:
         """What the script answers.  Raises StoreUnavailable."""
@@ -81,6 +81,8 @@ class Script:
             return StoreUnavailable(
                 f"{self._address}: no answer within {TIMEOUT_MS} ms", "unreachable"
             )
-        otherwise = "unreachable" if isinstance(error, NoConnection | OSError) else "error"
-        reason = next((_REASONS[words] for words in _REASONS if words in said), otherwise)
+        reason = "unreachable" if isinstance(error, NoConnection | OSError) else "error"
+        for kind, of_redis_py, word in _KINDS:
+            if isinstance(error, of_redis_py) or word in said:
+                reason = kind
         return StoreUnavailable(f"{self._address}: {_HINTS[reason]}: {said}", reason)

@@ -1,6 +1,7 @@
 """The GrantStore on Redis: asks what the claim says, and tells the claim what was answered."""
 
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Protocol
 
 from idgen.grant import Grant
@@ -12,6 +13,9 @@ from idgen.grants.redis.claim import (
     Claim,
     Question,
 )
+
+LUA = files(__package__).joinpath("grants.lua")
+"""The script that answers."""
 
 
 class Asking(Protocol):

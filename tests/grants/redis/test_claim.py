@@ -1,0 +1,72 @@
+from itertools import count
+
+import pytest
+
+from idgen.grant import Grant
+from idgen.grants.redis.claim import Answer, Claim
+from idgen.grants.store import StoreUnavailable, TokenLost
+from tests.grants.stores import claim
+
+NOW = 1795219200123
+GRANTED: Answer = [b"granted", NOW, 0, NOW, NOW + 10_000]
+
+
+def new_claim() -> Claim:
+    tokens = (f"t{number}" for number in count())
+    return claim(draw_token=lambda: next(tokens))
+
+
+def tokens(question_arguments: list[str | int]) -> list[str | int]:
+    """The token, and what stands behind it."""
+    return question_arguments[7:]
+
+
+def test_a_question_that_is_asked_again_names_the_same_tokens() -> None:
+    process = new_claim()
+    assert tokens(process.ask_to_acquire(NOW).arguments)[0] == "t0"
+    assert tokens(process.ask_to_acquire(NOW + 1).arguments)[0] == "t0"
+    process.hear_acquired(GRANTED)
+    assert tokens(process.ask_to_extend(NOW).arguments) == ["t0", "t1"]
+    assert tokens(process.ask_to_extend(NOW + 1).arguments) == ["t0", "t1"]
+
+
+def test_the_successor_takes_the_place_of_the_token_once_that_is_answered() -> None:
+    process = new_claim()
+    process.hear_acquired(GRANTED)
+    assert process.hear_extended(GRANTED) == Grant(7, NOW, NOW + 10_000)
+    assert tokens(process.ask_to_extend(NOW).arguments) == ["t1", "t2"]
+    assert tokens(process.ask_to_release(NOW, NOW + 5).arguments) == ["t1", "t2", NOW + 5]
+    assert tokens(process.ask_to_release(NOW, None).arguments) == ["t1", "t2", -1]
+
+
+def test_a_token_that_is_lost_is_never_named_again() -> None:
+    process = new_claim()
+    process.hear_acquired(GRANTED)
+    with pytest.raises(TokenLost):
+        process.hear_extended([b"lost", NOW])
+    assert process.grant is None
+    assert tokens(process.ask_to_acquire(NOW).arguments)[0] == "t2"
+
+
+def test_a_refusal_that_passes_leaves_the_claim_as_it_was() -> None:
+    process = new_claim()
+    with pytest.raises(StoreUnavailable) as taken:
+        process.hear_acquired([b"taken", NOW, NOW + 5, b"host=x"])
+    assert taken.value.reason == "taken"
+    process.hear_acquired(GRANTED)
+    before = process.ask_to_extend(NOW)
+    with pytest.raises(StoreUnavailable) as skewed:
+        process.hear_extended([b"skewed", NOW])
+    assert skewed.value.reason == "skewed"
+    assert process.ask_to_extend(NOW) == before
+
+
+def test_a_question_names_the_pin_and_each_worker_id_s_key() -> None:
+    question = claim("eu", range(2, 4)).ask_to_acquire(NOW)
+    assert question.keys == ["eu:pin", "eu:worker:2", "eu:worker:3"]
+    assert question.arguments[:3] == ["acquire", NOW, "layout=41.10.12 epoch=1259193600000"]
+
+
+def test_an_answer_that_the_script_never_gives_is_our_own_mistake() -> None:
+    with pytest.raises(AssertionError, match="the script answers"):
+        new_claim().hear_acquired([b"what?", NOW])
