@@ -61,8 +61,8 @@ class RedisAddress:
 
 
 def without_password(text: str) -> str:
-    """The text with *** where a URL in it has a password."""
-    return re.sub(r"(://[^/@:\s]*:)\S*@", r"\1***@", text)
+    """The text with *** where the URL of a Redis in it has a password, if it is one at all."""
+    return re.sub(r"(?s)(rediss?:/*[^:@/]*:).*@", r"\1***@", text)
 
 
 def _port(parts: SplitResult) -> int:

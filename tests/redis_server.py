@@ -58,7 +58,11 @@ class RedisServer:
     def start(self) -> None:
         """Returns when it answers."""
         self.launch()
-        until(self._answers, "Redis answers")
+        try:
+            until(self._answers, "Redis answers")
+        except AssertionError:
+            self.kill()
+            raise
 
     def launch(self) -> None:
         """Returns at once."""
@@ -69,6 +73,13 @@ class RedisServer:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
             )
+
+    def know(self, worker_ids: range, namespace: str = "flake") -> None:
+        """As if these had been released in this run: free, and without a quarantine."""
+        run_id = self.client.info("server")["run_id"]
+        for worker_id in worker_ids:
+            record = {"floor": 0, "ceiling": worker_id, "run_id": run_id}
+            self.client.hset(f"{namespace}:worker:{worker_id}", mapping=record)  # type: ignore[arg-type]
 
     def kill(self) -> None:
         """As a machine that fails does it; what it has written stays."""

@@ -26,10 +26,10 @@ class Fleet:
 
     So the tests run beside a fleet of the developer's; their state is in the folder too.
     Nothing else differs from the shipped files, but for an `environment` of the processes
-    where a test gives one.
+    and another worker_id where a test gives them.
     """
 
-    def __init__(self, environment: str | None = None) -> None:
+    def __init__(self, environment: str | None = None, worker_id: str | None = None) -> None:
         self.shift = _free_shift()
         self.folder = Path(tempfile.mkdtemp(prefix="flake-"))
         for name in CONFIGURATION:
@@ -38,6 +38,8 @@ class Fleet:
                 text = text.replace(
                     "[program:flake]\n", f"[program:flake]\nenvironment = {environment}\n"
                 )
+            if worker_id:
+                text = text.replace("--worker_id=%(process_num)d", f"--worker_id={worker_id}")
             (self.folder / name).write_text(text, encoding="utf-8")
         (self.folder / "run").mkdir()
         for name in ("flake.py", "idgen", "deploy", "Makefile", "requirements", "setup.py"):

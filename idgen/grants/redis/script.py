@@ -43,21 +43,10 @@ _HINTS = {
 class Script:
     """A Lua script at one address.  Holds a connection once it has been asked."""
 
-    def __init__(self, address: RedisAddress, lua: str) -> None:
+    def __init__(self, address: RedisAddress, lua: str, timeout_ms: int = TIMEOUT_MS) -> None:
         self._address = address
-        self._redis = Redis(
-            host=address.host,
-            port=address.port,
-            db=address.database,
-            username=address.username,
-            password=address.password,
-            ssl=address.tls,
-            socket_timeout=TIMEOUT_MS / 1000,
-            socket_connect_timeout=TIMEOUT_MS / 1000,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            driver_info=None,
-        )
+        self._timeout_ms = timeout_ms
+        self._redis = connection(address, timeout_ms)
         self._script = self._redis.register_script(lua)
 
     async def ask(self, question: Question) -> Answer:
@@ -65,7 +54,7 @@ class Script:
         try:
             answer: Answer = await self._script(keys=question.keys, args=question.arguments)
         except (RedisError, OSError) as error:
-            raise self._trouble(error) from error
+            raise trouble(self._address, self._timeout_ms, error) from error
         return answer
 
     async def close(self) -> None:
@@ -75,14 +64,32 @@ class Script:
     def __str__(self) -> str:
         return str(self._address)
 
-    def _trouble(self, error: Exception) -> StoreUnavailable:
-        said = (str(error).splitlines() or [type(error).__name__])[0].partition(" script: ")[0]
-        if isinstance(error, NoAnswer):
-            return StoreUnavailable(
-                f"{self._address}: no answer within {TIMEOUT_MS} ms", "unreachable"
-            )
-        reason = "unreachable" if isinstance(error, NoConnection | OSError) else "error"
-        for kind, of_redis_py, word in _KINDS:
-            if isinstance(error, of_redis_py) or word in said:
-                reason = kind
-        return StoreUnavailable(f"{self._address}: {_HINTS[reason]}: {said}", reason)
+
+def connection(address: RedisAddress, timeout_ms: int) -> Redis:
+    """A client that connects when it is asked, and tries nothing twice."""
+    return Redis(
+        host=address.host,
+        port=address.port,
+        db=address.database,
+        username=address.username,
+        password=address.password,
+        ssl=address.tls,
+        socket_timeout=timeout_ms / 1000,
+        socket_connect_timeout=timeout_ms / 1000,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        driver_info=None,
+        encoding_errors="backslashreplace",
+    )
+
+
+def trouble(address: RedisAddress, timeout_ms: int, error: Exception) -> StoreUnavailable:
+    """What redis-py raised, in one line and with a reason."""
+    said = (str(error).splitlines() or [type(error).__name__])[0].partition(" script: ")[0]
+    if isinstance(error, NoAnswer):
+        return StoreUnavailable(f"{address}: no answer within {timeout_ms} ms", "unreachable")
+    reason = "unreachable" if isinstance(error, NoConnection | OSError) else "error"
+    for kind, of_redis_py, word in _KINDS:
+        if isinstance(error, of_redis_py) or word in said:
+            reason = kind
+    return StoreUnavailable(f"{address}: {_HINTS[reason]}: {said}", reason)

@@ -1,0 +1,96 @@
+"""The records of a fleet as lines of text.  Pure."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+from idgen.grants.redis.records import STATES, Fleet, Record
+from idgen.layout import MAX_WORKER_ID
+
+_HOLDER = re.compile("host=([^ ]*) pid=([0-9]{1,10}) started=([0-9]{1,19})")
+_LAST_UNIX_MS = 253_402_300_799_999
+"""The end of the year 9999, the last that datetime has."""
+
+
+def table(fleet: Fleet) -> list[str]:
+    """The lines, of aligned columns; the last column may be of any width."""
+    heading = ["worker_id", "state", "ceiling (UTC)", "", "pid", "started (UTC)", "age", "host"]
+    rows = [heading, *(_row(fleet, record) for record in fleet.records)]
+    widths = [max(len(row[column]) for row in rows if column < len(row) - 1) for column in range(7)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if title in ("worker_id", "", "pid", "age") else cell.ljust(width)
+            for cell, width, title in zip(row[:-1], widths, heading, strict=False)
+        ]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    return lines
+
+
+def _row(fleet: Fleet, record: Record) -> list[str]:
+    now, start = fleet.unix_ms, [str(record.worker_id), fleet.state(record)]
+    if record.problem:
+        return [*start, plain(record.problem)]
+    ceiling = [utc(record.ceiling_unix_ms), distance(record.ceiling_unix_ms, now)]
+    holder = _HOLDER.fullmatch(record.holder)
+    if holder is None:
+        return [*start, *ceiling, "", "", "", plain(record.holder)]
+    started_unix_ms = int(holder[3])
+    started = [utc(started_unix_ms).partition(".")[0], duration(max(now - started_unix_ms, 0))]
+    return [*start, *ceiling, holder[2], *started, plain(holder[1])]
+
+
+def told(fleet: Fleet, record: Record) -> str:
+    """The row of somebody's record, in words."""
+    holder = _HOLDER.fullmatch(record.holder)
+    who = plain(record.holder) or "a holder without a name"
+    if holder:
+        who = f"pid {holder[2]} on {plain(holder[1])}, started {utc(int(holder[3]))} UTC"
+    return (
+        f"worker_id {record.worker_id} is {fleet.state(record)}; granted to {who}, until "
+        f"{utc(record.ceiling_unix_ms)} UTC ({distance(record.ceiling_unix_ms, fleet.unix_ms)})"
+    )
+
+
+def summary(fleet: Fleet) -> list[str]:
+    """What stands above the table."""
+    states = Counter(fleet.state(record) for record in fleet.records)
+    counts = ", ".join(f"{states[state]:,} {state}" for state in STATES if states[state])
+    known = f"{len(fleet.records):,} of {MAX_WORKER_ID + 1:,} worker_ids have a record"
+    pin = f"pinned to {fleet.pin}" if fleet.pin else "not pinned yet"
+    return [
+        f"{pin}; Redis's clock: {utc(fleet.unix_ms)} UTC",
+        f"{known}: {counts}"
+        if counts
+        else "no worker_id has a record: none was taken yet, or Redis has lost its data",
+    ]
+
+
+def utc(unix_ms: int) -> str:
+    """`2026-11-21 00:00:00.123`; past the year 9999 the bare number."""
+    if unix_ms > _LAST_UNIX_MS:
+        return str(unix_ms)
+    second = datetime.fromtimestamp(unix_ms // 1000, UTC).replace(tzinfo=None)
+    return f"{second.isoformat(' ')}.{unix_ms % 1000:03d}"
+
+
+def distance(unix_ms: int, now_unix_ms: int) -> str:
+    """`in 8.2s` or `4m12s ago`."""
+    if unix_ms < now_unix_ms:
+        return duration(now_unix_ms - unix_ms) + " ago"
+    return "in " + duration(unix_ms - now_unix_ms)
+
+
+def duration(ms: int) -> str:
+    """The two largest units, not rounded: `8.2s`, `4m12s`, `3h07m`, `12d03h`."""
+    seconds, minutes, hours = ms // 1000, ms // 60_000, ms // 3_600_000
+    if not minutes:
+        return f"{seconds}.{ms // 100 % 10}s"
+    if not hours:
+        return f"{minutes}m{seconds % 60:02d}s"
+    return f"{hours}h{minutes % 60:02d}m" if hours < 24 else f"{hours // 24}d{hours % 24:02d}h"
+
+
+def plain(text: str) -> str:
+    """In ASCII and without control characters: others may have written it."""
+    return ascii(text)[1:-1]
