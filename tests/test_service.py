@@ -1,6 +1,7 @@
 import pytest
 
 from idgen.errors import ClockRegression, SequenceOverflow
+from idgen.grant import Grant
 from idgen.layout import Layout
 from idgen.service import IdService
 from tests.clocks import WallClock, granted_service
@@ -65,3 +66,11 @@ def test_it_is_ready_unless_the_clock_stands_wrong(service: IdService, clock: Wa
     assert reason == f"clock moved backwards 12 ms; no IDs until {NOW + 1}"
     clock.unix_ms = 0
     assert "outside the 41 bits" in (service.reason_not_ready() or "")
+
+
+def test_the_worker_id_is_the_grant_s_and_without_one_that_of_the_start() -> None:
+    service = IdService(Layout(), None, WallClock(), longest_wait_ms=1000)
+    assert service.worker_id is None
+    service.begin_grant(Grant(9, 0, 1))
+    assert service.worker_id == 9
+    assert IdService(Layout(), 3, WallClock(), longest_wait_ms=1000).worker_id == 3

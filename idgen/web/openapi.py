@@ -193,7 +193,12 @@ def _stats_schema() -> _Json:
             "generated_ids": _COUNT,
             "errors": _COUNT,
             "max_time_ms": _COUNT,
-            "worker_id": {"type": "integer", "minimum": 0, "maximum": MAX_WORKER_ID},
+            "worker_id": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": MAX_WORKER_ID,
+                "description": "Null while a process that is assigned one has none.",
+            },
             "time_since_flush": {"type": "number", "description": "Seconds."},
         }
     )

@@ -2,6 +2,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as exposition
 
+from idgen.grant import Grant
 from tests.web.serving import NOW, Serving
 
 
@@ -69,3 +70,37 @@ def test_a_wish_that_makes_no_sense_is_text(served: Serving, accept: str) -> Non
     response = served.get("/metrics", accept)
     assert response.status == 200
     assert response.media_type == "text/plain"
+
+
+def test_a_scrape_tells_of_the_grants(served: Serving) -> None:
+    service = served.service
+    service.begin_grant(Grant(5, NOW - 1, NOW + 4500))
+    counts = service.grant_counts
+    counts.extensions, counts.worker_id_changes, counts.skew_ms = 7, 1, -250
+    counts.refusals.update({"lost": 2, "unreachable": 1})
+    scraped = samples(served.get("/metrics").text)
+    assert scraped[("flake_grant_remaining_seconds", ())] == 4.5
+    assert scraped[("flake_grant_extensions_total", ())] == 7
+    assert scraped[("flake_grant_refusals_total", (("reason", "lost"),))] == 2
+    assert scraped[("flake_grant_refusals_total", (("reason", "unreachable"),))] == 1
+    assert scraped[("flake_worker_id_changes_total", ())] == 1
+    assert scraped[("flake_clock_skew_seconds", ())] == -0.25
+
+
+def test_a_skew_that_nobody_has_measured_is_not_told(served: Serving) -> None:
+    assert "flake_clock_skew_seconds" not in served.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("grant", "left_s"),
+    [(Grant(5, NOW, NOW + 1), 0.001), (Grant(5, NOW - 2, NOW - 1), 0), (None, 0)],
+)
+def test_a_process_that_can_t_issue_is_no_owner_of_a_worker_id(
+    served: Serving, grant: Grant | None, left_s: float
+) -> None:
+    served.service.end_grant("lost")
+    if grant:
+        served.service.begin_grant(grant)
+    text = served.get("/metrics").text
+    assert "flake_worker_info{" not in text
+    assert samples(text)[("flake_grant_remaining_seconds", ())] == left_s

@@ -1,5 +1,7 @@
 """A script on a real Redis: one question, one answer, every trouble in one clear line."""
 
+import re
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -85,7 +87,8 @@ def connection(address: RedisAddress, timeout_ms: int) -> Redis:
 
 def trouble(address: RedisAddress, timeout_ms: int, error: Exception) -> StoreUnavailable:
     """What redis-py raised, in one line and with a reason."""
-    said = (str(error).splitlines() or [type(error).__name__])[0].partition(" script: ")[0]
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    said = re.sub("^Error running script .*? -| script: .*", "", said)  # Redis 6's way, and 7's
     if isinstance(error, NoAnswer):
         return StoreUnavailable(f"{address}: no answer within {timeout_ms} ms", "unreachable")
     reason = "unreachable" if isinstance(error, NoConnection | OSError) else "error"
