@@ -88,7 +88,9 @@ def redis_store(settings: config.Config, address: RedisAddress) -> GrantStore:
     try:
         from idgen.grants.redis.script import Script
     except ModuleNotFoundError as error:
-        raise StoreRefused(f"{error.name} is not installed; `make run` installs it") from None
+        raise StoreRefused(
+            f"{error.name} is not installed; `make run` or pip install '.[redis]' installs it"
+        ) from None
     worker_ids = settings.worker_ids
     if settings.worker_id is not None:
         worker_ids = range(settings.worker_id, settings.worker_id + 1)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from idgen import __version__
 from idgen.errors import BadSetting
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS, MAX_WORKER_ID
-from idgen.redis_address import RedisAddress, without_password
+from idgen.redis_address import RedisAddress, without_secrets
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "none")
 LOG_FORMATS = ("text", "json")
@@ -171,16 +171,17 @@ def _value(name: str, setting: tuple[str, str] | None) -> Any:
     try:
         return option.check(text)
     except ValueError as allowed:
-        shown = without_password(repr(text))
+        shown = without_secrets(text) if name == "grants" else repr(text)
         raise BadSetting(f"--{name}: {shown}{source} is not {allowed}") from None
 
 
 def _from_command_line(arguments: Sequence[str]) -> _Settings:
     known, unknown = _parser().parse_known_args([_normalised(text) for text in arguments])
     for text in (text for text in unknown if text != "--"):
-        shown = without_password(repr(text))
         if text.startswith("-"):
-            raise BadSetting(f"unknown option {shown}; --help lists those there are")
+            name = text.partition("=")[0]
+            raise BadSetting(f"unknown option {name!r}; --help lists those there are")
+        shown = without_secrets(text)
         raise BadSetting(f"stray argument {shown}; options are written --name=value")
     return {name: (text, "") for name, text in vars(known).items()}
 
@@ -202,9 +203,12 @@ def _from_file(file: Path) -> _Settings:
         raise BadSetting(f"--config: {str(file)!r} can't be used: {reason}") from None
     for name, value in table.items():
         if name not in OPTIONS:
-            raise BadSetting(f"unknown option {name!r} (from {file}); --help lists those there are")
+            known = name.partition("=")[0]
+            told = f"unknown option {known!r} (from {file}); --help lists those there are"
+            raise BadSetting(told)
         if not isinstance(value, str | int) or isinstance(value, bool) or _is_huge(value):
             shown = "a huge number" if _is_huge(value) else repr(value)
+            shown = shown if OPTIONS[name].on_command_line else "what stands there"
             raise BadSetting(f"--{name}: {shown} (from {file}) is neither a string nor a number")
     return {name: (str(value), f" (from {file})") for name, value in table.items()}
 
@@ -231,7 +235,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="flake",
         description="Gives out unique, roughly time-ordered 64-bit IDs over HTTP.",
-        epilog="Each option can also stand in the environment, as FLAKE_NAME, or in the file.",
+        epilog="Each option can also stand in the environment, as FLAKE_NAME, or in the file; "
+        "Redis's password only there, as FLAKE_REDIS_PASSWORD or redis_password.",
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )

@@ -36,6 +36,10 @@ class RedisAddress:
             raise ValueError(_ALLOWED) from None
         if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.fragment:
             raise ValueError(_ALLOWED)
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError:
+            raise ValueError(f"{_ALLOWED}; HOST is a name or an IP address") from None
         database = parts.path.strip("/") or "0"
         if not re.fullmatch("[0-9]{1,5}", database):
             raise ValueError(f"{_ALLOWED}; DB is a number")
@@ -60,9 +64,11 @@ class RedisAddress:
         return f"{scheme}://{host}:{self.port}/{self.database}?namespace={self.namespace}"
 
 
-def without_password(text: str) -> str:
-    """The text with *** where the URL of a Redis in it has a password, if it is one at all."""
-    return re.sub(r"(?s)(rediss?:/*[^:@/]*:).*@", r"\1***@", text)
+def without_secrets(text: str) -> str:
+    """The text, quoted, up to what may be somebody's URL, whatever is wrong with that."""
+    kept = re.split("[:/@]", text, maxsplit=1)[0]
+    kept = "" if text[len(kept) :].startswith("@") else text[: len(kept) + 1]
+    return repr(kept + ("…" if kept != text else ""))
 
 
 def _port(parts: SplitResult) -> int:
@@ -76,10 +82,11 @@ def _port(parts: SplitResult) -> int:
 
 
 def _namespace(query: str) -> str:
-    settings = dict(parse_qsl(query, keep_blank_values=True))
-    namespace = settings.pop("namespace", DEFAULT_NAMESPACE)
-    if settings:
-        raise ValueError(f"{_ALLOWED}; there is no {next(iter(settings))!r}")
+    settings = parse_qsl(query, keep_blank_values=True)
+    for name, _ in settings:
+        if name != "namespace" or len(settings) > 1:
+            raise ValueError(f"{_ALLOWED}; namespace may stand there, once")
+    namespace = settings[0][1] if settings else DEFAULT_NAMESPACE
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError(f"{_ALLOWED}; NAME is 1 to 64 letters, digits, dots, hyphens or _")
     return namespace

@@ -23,13 +23,15 @@ except ModuleNotFoundError:
     sys.exit(1)
 
 from idgen.errors import BadSetting
-from idgen.grants.redis.claim import Answer, pin_key, question_to_free, record_key
+from idgen.grants.redis.answer import Answer
+from idgen.grants.redis.claim import pin_key, question_to_free, record_key
+from idgen.grants.redis.plain import plain
 from idgen.grants.redis.records import FIELDS, STATES, Fleet, record_of
 from idgen.grants.redis.store import LUA
-from idgen.grants.redis.table import plain, summary, table, told
+from idgen.grants.redis.table import summary, table, told
 from idgen.grants.store import StoreUnavailable
 from idgen.layout import MAX_WORKER_ID
-from idgen.redis_address import RedisAddress, without_password
+from idgen.redis_address import RedisAddress, without_secrets
 
 TIMEOUT_MS = 2000
 """For a connection, and for each answer: a person waits here, not a grant."""
@@ -64,17 +66,15 @@ async def read(address: RedisAddress, worker_ids: Sequence[int]) -> Fleet:
     return Fleet(
         unix_ms=seconds * 1000 + microseconds // 1000,
         run_id=str(server.get("run_id")),
-        pin=plain(_text(pin) or ""),
+        pin=plain(str(pin) if isinstance(pin, Exception) else pin or b""),
         records=[record for record in known if record is not None],
     )
 
 
 def _texts(fields: list[bytes | None] | Exception) -> list[str | None] | Exception:
-    return fields if isinstance(fields, Exception) else [_text(field) for field in fields]
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="backslashreplace")
+    if isinstance(fields, Exception):
+        return fields
+    return [None if field is None else plain(field) for field in fields]
 
 
 def _checked(answer: Any) -> Any:
@@ -105,7 +105,8 @@ async def free(address: RedisAddress, worker_id: int) -> None:
     print(told(fleet, record), flush=True)
     script = Script(address, LUA.read_text(encoding="utf-8"), TIMEOUT_MS)
     try:
-        answer = await script.ask(question_to_free(address.namespace, worker_id, record.token))
+        question = question_to_free(address.namespace, worker_id, record.token)
+        answer = Answer.parse(await script.ask(question))
     except StoreUnavailable as error:
         raise StoreUnavailable(f"{error}; the table tells whether it was freed") from None
     finally:
@@ -116,14 +117,14 @@ async def free(address: RedisAddress, worker_id: int) -> None:
 
 def hear_freed(worker_id: int, answer: Answer) -> None:
     """The answer to question_to_free.  Raises NothingFreed."""
-    outcome, _, *facts = answer
-    if outcome == b"lost":
+    if answer.outcome == "lost":
         raise NothingFreed(
             f"worker_id {worker_id}: somebody took, extended or released it in between; "
             "nothing was changed"
         )
-    if outcome != b"released":
-        raise NothingFreed(f"worker_id {worker_id}: {outcome!r} {facts}; nothing was changed")
+    if answer.outcome != "released":
+        said = " ".join([answer.outcome, *answer.texts])
+        raise NothingFreed(f"worker_id {worker_id}: Redis says {said}; nothing was changed")
 
 
 def settings(
@@ -132,8 +133,9 @@ def settings(
     """Where to look, and the worker_id to free.  Raises BadSetting; SystemExit(0) after --help."""
     options, others = _parser().parse_known_args(arguments)
     for text in others:
+        shown = without_secrets(text.partition("=")[0])
         kind = "unknown option" if text.startswith("-") else "stray argument"
-        raise BadSetting(f"{kind} {without_password(repr(text))}; --help lists those there are")
+        raise BadSetting(f"{kind} {shown}; --help lists those there are")
     url, source = options.grants, ""
     if url is None:
         url, source = environment.get("FLAKE_GRANTS"), " (from FLAKE_GRANTS)"
@@ -144,10 +146,10 @@ def settings(
             raise ValueError("redis://HOST:PORT/DB; only grants from Redis have this table")
         address = RedisAddress.parse(url)
     except ValueError as allowed:
-        shown = without_password(repr(url))
+        shown = without_secrets(url)
         raise BadSetting(f"--grants: {shown}{source} is not {allowed}") from None
     if options.free is not None and not _is_worker_id(options.free):
-        shown = without_password(repr(options.free))
+        shown = without_secrets(options.free)
         raise BadSetting(f"--free: {shown} is not a whole number from 0 to {MAX_WORKER_ID}")
     worker_id = None if options.free is None else int(options.free)
     return address.with_password(environment.get("FLAKE_REDIS_PASSWORD", "")), worker_id

@@ -79,6 +79,8 @@ class Keeper:
             raise
         finally:
             self._service.grant_counts.skew_ms = self._store.skew_ms
+        if self._retry_ms > MIN_RETRY_MS:
+            _log.info("the grant store answers again")
         self._retry_ms = MIN_RETRY_MS
         # Counted from the beginning of this step: a slow disk has the whole interval.
         return max(0, self._store.extend_every_ms - (self._boot_clock_ms() - begun_ms))
@@ -109,7 +111,7 @@ class Keeper:
         if self._worker_id not in (None, grant.worker_id):
             self._service.grant_counts.worker_id_changes += 1
             _log.warning(f"worker_id {grant.worker_id} takes the place of {self._worker_id}")
-        elif self._worker_id is None:
+        else:
             _log.info(f"worker_id {grant.worker_id} is granted")
         self._worker_id = grant.worker_id
         self._hand_over()

@@ -6,8 +6,8 @@ BUGS = [
     Mutant(
         "no quarantine",
         "idgen/grants/redis/grants.lua",
-        "    return math.max(record.ceiling, now + quarantine_ms)\n",
-        "    return math.max(record.ceiling, now)\n",
+        "record.current and now or now + quarantine_ms)",
+        "now)",
         kind="redis",
     ),
     Mutant(
@@ -97,11 +97,10 @@ BUGS = [
     Mutant(
         "auto ignores run_id",
         "idgen/grants/redis/grants.lua",
-        "    if not best or record.current ~= best.current then\n"
-        "        return not best or record.current\n"
-        "    end\n"
-        "    return record.ceiling",
-        "    if not best then\n        return true\n    end\n    return record.ceiling",
+        "    if not best or record.next_floor ~= best.next_floor then\n"
+        "        return not best or record.next_floor < best.next_floor\n"
+        "    end\n",
+        "    if not best then\n        return true\n    end\n",
         kind="redis",
     ),
     Mutant(
@@ -123,8 +122,8 @@ BUGS = [
     Mutant(
         "a floor without the ceiling before",
         "idgen/grants/redis/grants.lua",
-        "        return math.max(record.ceiling, now)\n",
-        "        return now\n",
+        "record.next_floor = math.max(record.ceiling, record.current and now or now + quarantine_ms)",
+        "record.next_floor = record.current and now or now + quarantine_ms",
         kind="redis",
     ),
     Mutant(

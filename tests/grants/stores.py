@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from idgen.grants.file import FileStore
 from idgen.grants.memory import MemoryStore
-from idgen.grants.redis.claim import Answer, Claim, Question
+from idgen.grants.redis.answer import Reply
+from idgen.grants.redis.claim import Claim, Question
 from idgen.grants.redis.script import Script
 from idgen.grants.redis.store import LUA, Asking, RedisStore
 from idgen.grants.store import GrantStore
@@ -73,7 +74,7 @@ class SimulatedScript:
         self._clock = clock
         self.redis = SimulatedRedis(Random(0))
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         self.redis.now_unix_ms = self._clock()
         return self.redis.run(question)
 
@@ -89,7 +90,7 @@ class TimedScript(Script):
         super().__init__(address, WITH_TIME_OF_THE_TEST + LUA.read_text(encoding="utf-8"))
         self._clock = clock
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         question.arguments.append(self._clock())
         return await super().ask(question)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from idgen.errors import BadSetting
 from idgen.grant import Grant
+from idgen.grants.redis.answer import Answer
 from idgen.grants.slots import LAYOUT
 from idgen.grants.store import StoreError, StoreRestarted, StoreUnavailable, TokenLost
 
@@ -32,9 +33,6 @@ ahead of the process, the two processes of each other, the new one behind.
 """
 
 OLDEST_VERSION = "6.2"
-
-Answer = Sequence[bytes | int]
-"""The outcome, the time of Redis in Unix ms, and what belongs to the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +83,9 @@ class Claim:
 
     def hear_acquired(self, answer: Answer) -> None:
         """The answer to ask_to_acquire.  Raises StoreUnavailable, BadSetting."""
-        if answer[0] != b"granted":
+        if answer.outcome != "granted":
             raise self._refusal(answer)
-        _, _, place, floor_unix_ms, ceiling_unix_ms = map(int, (0, *answer[1:]))
+        place, floor_unix_ms, ceiling_unix_ms = answer.numbers
         self.grant = Grant(self._worker_ids[place], floor_unix_ms, ceiling_unix_ms)
 
     def hear_extended(self, answer: Answer) -> Grant:
@@ -95,15 +93,15 @@ class Claim:
 
         Raises StoreUnavailable: nothing has changed; TokenLost, StoreRestarted: forget it.
         """
-        grant = self._still_held(answer, b"granted")
-        _, _, _, floor_unix_ms, ceiling_unix_ms = map(int, (0, *answer[1:]))
+        worker_id = self._still_held(answer, "granted").worker_id
+        _, floor_unix_ms, ceiling_unix_ms = answer.numbers
         self._token, self._successor = self._successor, self._draw_token()
-        self.grant = Grant(grant.worker_id, floor_unix_ms, ceiling_unix_ms)
+        self.grant = Grant(worker_id, floor_unix_ms, ceiling_unix_ms)
         return self.grant
 
     def hear_released(self, answer: Answer) -> None:
         """The answer to ask_to_release.  Raises as hear_extended does."""
-        self._still_held(answer, b"released")
+        self._still_held(answer, "released")
         self._forget()
 
     def _question(
@@ -120,46 +118,53 @@ class Claim:
         assert self.grant is not None
         return [self.grant.worker_id]
 
-    def _still_held(self, answer: Answer, outcome: bytes) -> Grant:
+    def _still_held(self, answer: Answer, expected: str) -> Grant:
         assert self.grant is not None
-        if answer[0] != outcome:
-            refusal = self._refusal(answer)
-            if isinstance(refusal, TokenLost | StoreRestarted):
-                self._forget()
-            elif isinstance(refusal, BadSetting):  # somebody has set the pin since the start
-                raise StoreUnavailable(str(refusal), "pinned")
-            raise refusal
-        return self.grant
+        if answer.outcome == expected:
+            return self.grant
+        refusal = self._refusal(answer)
+        if isinstance(refusal, TokenLost | StoreRestarted):
+            self._forget()
+        elif answer.outcome == "broken":
+            # Whose it is now nobody can tell, and under auto there are others.
+            self._forget()
+            raise TokenLost(str(refusal))
+        elif isinstance(refusal, BadSetting):  # somebody has set the pin since the start
+            raise StoreUnavailable(str(refusal), "pinned")
+        raise refusal
 
     def _forget(self) -> None:
         self._token, self._successor, self.grant = self._draw_token(), self._draw_token(), None
 
     def _refusal(self, answer: Answer) -> StoreError | BadSetting:
-        outcome, redis_unix_ms, *facts = answer
-        texts = [fact.decode() if isinstance(fact, bytes) else str(fact) for fact in facts]
-        match outcome:
-            case b"taken":
-                return StoreUnavailable(self._taken(*texts), "taken")
-            case b"skewed":
-                skew = f"{MAX_SKEW_MS} ms from Redis's, which is at {int(redis_unix_ms)}"
+        held = f"worker_id {self.grant.worker_id}" if self.grant else "the grant"
+        match answer.outcome, *answer.numbers, *answer.texts:
+            case ("taken", *_):
+                return StoreUnavailable(self._taken(*answer.numbers, *answer.texts), "taken")
+            case ("skewed",):
+                skew = f"{MAX_SKEW_MS} ms from Redis's, which is at {answer.unix_ms}"
                 return StoreUnavailable(f"this clock is more than {skew}", "skewed")
-            case b"pinned":
+            case "pinned", pin:
                 return BadSetting(
                     f"--epoch_ms: {self._epoch_ms} is not what namespace {self._namespace} of "
-                    f"Redis is pinned to: {texts[0]}, not {self._pin}"
+                    f"Redis is pinned to: {pin!r}"
                 )
-            case b"old":
-                told = f"Redis {texts[0]} is too old; {OLDEST_VERSION} or later is needed"
+            case "old", version:
+                told = f"Redis {version} is too old; {OLDEST_VERSION} or later is needed"
                 return StoreUnavailable(told, "old")
-            case b"broken":
-                return StoreUnavailable(f"{texts[0]} holds no grant: {texts[1]}", "broken")
-            case b"lost":
-                return TokenLost("another process has it, or Redis has lost its data")
-            case b"restarted":
-                return StoreRestarted("Redis was restarted")
-        raise AssertionError(f"the script answers {answer!r}")
+            case "broken", key, problem:
+                return StoreUnavailable(f"{key} holds no grant: {problem}", "broken")
+            case "no_pin", key, problem:
+                return StoreUnavailable(f"{key} holds no layout and epoch: {problem}", "broken")
+            case ("lost",):
+                return TokenLost(f"{held}: another process has it, or Redis has lost its data")
+            case ("restarted",):
+                return StoreRestarted(f"{held}: Redis was restarted")
+        return StoreUnavailable(
+            f"Redis answers {answer.outcome!r} where that makes no sense", "error"
+        )
 
-    def _taken(self, free_unix_ms: str, holder: str) -> str:
+    def _taken(self, free_unix_ms: int | str, holder: int | str) -> str:
         if len(self._worker_ids) == 1:
             return f"worker_id {self._worker_ids[0]} is held by {holder} until {free_unix_ms}"
         first, last = self._worker_ids[0], self._worker_ids[-1]

@@ -22,6 +22,11 @@ local server = redis.call('INFO', 'server')
 local run_id = string.match(server, 'run_id:(%w+)')
 local version = string.match(server, 'redis_version:(%d+%.%d+)') or '0.0'
 
+-- Unix ms in digits, and in as many as a double holds; Lua's own tonumber takes nan and 0x10.
+local function number(field)
+    return field and #field <= 15 and string.match(field, '^%d+$') and tonumber(field)
+end
+
 local function read(key)
     local fields = redis.pcall('HMGET', key, 'token', 'floor', 'ceiling', 'run_id', 'holder')
     if fields.err then
@@ -31,8 +36,8 @@ local function read(key)
     local record = {
         key = key,
         token = fields[1],
-        floor = absent and -1 or tonumber(fields[2] or ''),
-        ceiling = absent and -1 or tonumber(fields[3] or ''),
+        floor = absent and -1 or number(fields[2]),
+        ceiling = absent and -1 or number(fields[3]),
         current = fields[4] == run_id,
         holder = fields[5] or ''
     }
@@ -40,6 +45,9 @@ local function read(key)
         return {key = key, broken = 'floor or ceiling is no number'}
     end
     record.busy = record.token and record.current and record.ceiling >= now
+    -- A grant that may be lost with this Redis's data ends before the quarantine does, even if
+    -- the data or the Redis have come here from another clock.
+    record.next_floor = math.max(record.ceiling, record.current and now or now + quarantine_ms)
     return record
 end
 
@@ -57,19 +65,11 @@ local function granted(place, floor, ceiling)
     return {'granted', now, place, floor, ceiling}
 end
 
--- A grant that may be lost with this Redis's data ends before the quarantine does, even if the
--- data or the Redis have come here from another clock.
-local function floor_of(record)
-    if record.current then
-        return math.max(record.ceiling, now)
-    end
-    return math.max(record.ceiling, now + quarantine_ms)
-end
-
--- Free ones: of this run first, since they need no quarantine; then the oldest ceiling.
+-- The oldest ceiling, and one of this run before all that need the quarantine; but one whose
+-- ceiling a wrong clock has put far ahead comes last.
 local function is_better(record, best)
-    if not best or record.current ~= best.current then
-        return not best or record.current
+    if not best or record.next_floor ~= best.next_floor then
+        return not best or record.next_floor < best.next_floor
     end
     return record.ceiling < best.ceiling
 end
@@ -91,7 +91,7 @@ local function acquire()
         end
     end
     if best then
-        local floor = floor_of(best)
+        local floor = best.next_floor
         local ceiling = math.max(floor, now + grant_ms)
         redis.call('SET', KEYS[1], pin)
         redis.call('HSET', best.key, 'token', token, 'floor', text(floor),
@@ -160,7 +160,7 @@ if math.abs(caller_ms - now) > max_skew_ms then
 end
 local pinned = redis.pcall('GET', KEYS[1])
 if type(pinned) == 'table' then
-    return {'broken', now, KEYS[1], pinned.err}
+    return {'no_pin', now, KEYS[1], pinned.err}
 elseif pinned and pinned ~= pin then
     return {'pinned', now, pinned}
 end

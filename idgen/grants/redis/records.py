@@ -62,7 +62,7 @@ def record_of(worker_id: int, fields: Sequence[str | None] | Exception) -> Recor
     if token is floor is ceiling is run_id is None:
         return None
     for name, text in (("floor", floor), ("ceiling", ceiling)):
-        if not re.fullmatch("[0-9]{1,19}", text or ""):
+        if not re.fullmatch("[0-9]{1,15}", text or ""):
             found = "there is none" if text is None else f"it is {text[:40]!a}"
             return Record(worker_id, problem=f"its {name} is no number: {found}")
     return Record(worker_id, token, int(floor or 0), int(ceiling or 0), run_id, holder or "")

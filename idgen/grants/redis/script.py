@@ -8,6 +8,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterError,
+    MasterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -16,7 +19,9 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import TimeoutError as NoAnswer
 
-from idgen.grants.redis.claim import Answer, Question
+from idgen.grants.redis.answer import Reply
+from idgen.grants.redis.claim import Question
+from idgen.grants.redis.plain import plain
 from idgen.grants.store import StoreUnavailable
 from idgen.redis_address import RedisAddress
 
@@ -25,15 +30,21 @@ TIMEOUT_MS = 80
 
 _KINDS: list[tuple[str, type[Exception], str]] = [
     ("unauthorized", AuthenticationError, "NOAUTH"),
-    ("unauthorized", NoPermissionError, "NOPERM"),
+    ("unauthorized", AuthenticationError, "unauthenticated"),
+    ("forbidden", NoPermissionError, "NOPERM"),
     ("loading", BusyLoadingError, "LOADING"),
     ("read_only", ReadOnlyError, "READONLY"),
+    ("read_only", MasterDownError, "MASTERDOWN"),
+    ("cluster", ClusterError, "hash to the same slot"),
+    ("cluster", MovedError, "MOVED"),
     ("out_of_memory", OutOfMemoryError, "OOM"),
 ]
 """Reason, redis-py's error, and Redis's own word where the error came out of the script."""
 
 _HINTS = {
-    "unauthorized": "the user or password is wrong or may not do it (FLAKE_REDIS_PASSWORD)",
+    "unauthorized": "it wants another user or password (FLAKE_REDIS_PASSWORD)",
+    "forbidden": "its user may not do that",
+    "cluster": "it is a Redis Cluster, which won't do",
     "loading": "Redis is loading its data",
     "read_only": "it is a replica; name the primary",
     "out_of_memory": "its memory is full; raise maxmemory",
@@ -51,13 +62,12 @@ class Script:
         self._redis = connection(address, timeout_ms)
         self._script = self._redis.register_script(lua)
 
-    async def ask(self, question: Question) -> Answer:
-        """What the script answers.  Raises StoreUnavailable."""
+    async def ask(self, question: Question) -> Reply:
+        """What the script returns.  Raises StoreUnavailable."""
         try:
-            answer: Answer = await self._script(keys=question.keys, args=question.arguments)
+            return await self._script(keys=question.keys, args=question.arguments)
         except (RedisError, OSError) as error:
             raise trouble(self._address, self._timeout_ms, error) from error
-        return answer
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -88,9 +98,10 @@ def connection(address: RedisAddress, timeout_ms: int) -> Redis:
 def trouble(address: RedisAddress, timeout_ms: int, error: Exception) -> StoreUnavailable:
     """What redis-py raised, in one line and with a reason."""
     said = (str(error).splitlines() or [type(error).__name__])[0]
-    said = re.sub("^Error running script .*? -| script: .*", "", said)  # Redis 6's way, and 7's
+    said = plain(re.sub("^Error running script .*? -| script: .*", "", said))  # of Redis 6, and 7
     if isinstance(error, NoAnswer):
-        return StoreUnavailable(f"{address}: no answer within {timeout_ms} ms", "unreachable")
+        tls = "; is TLS spoken there?" if address.tls else ""
+        return StoreUnavailable(f"{address}: no answer within {timeout_ms} ms{tls}", "unreachable")
     reason = "unreachable" if isinstance(error, NoConnection | OSError) else "error"
     for kind, of_redis_py, word in _KINDS:
         if isinstance(error, of_redis_py) or word in said:

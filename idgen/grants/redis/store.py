@@ -5,14 +5,8 @@ from importlib.resources import files
 from typing import Protocol
 
 from idgen.grant import Grant
-from idgen.grants.redis.claim import (
-    GRANT_MS,
-    MAX_SKEW_MS,
-    QUARANTINE_MS,
-    Answer,
-    Claim,
-    Question,
-)
+from idgen.grants.redis.answer import Answer, Reply
+from idgen.grants.redis.claim import GRANT_MS, MAX_SKEW_MS, QUARANTINE_MS, Claim, Question
 
 LUA = files(__package__).joinpath("grants.lua")
 """The script that answers."""
@@ -21,8 +15,8 @@ LUA = files(__package__).joinpath("grants.lua")
 class Asking(Protocol):
     """Whoever runs the script."""
 
-    async def ask(self, question: Question) -> Answer:
-        """What the script answers.  Raises StoreUnavailable, though it may have been run."""
+    async def ask(self, question: Question) -> Reply:
+        """What the script returns.  Raises StoreUnavailable, though it may have been run."""
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -73,6 +67,6 @@ class RedisStore:
         return self._claim.hear_extended(answer)
 
     async def _ask(self, question: Question, unix_ms: int) -> Answer:
-        answer = await self._script.ask(question)
-        self.skew_ms = unix_ms - int(answer[1])
+        answer = Answer.parse(await self._script.ask(question))
+        self.skew_ms = unix_ms - answer.unix_ms
         return answer

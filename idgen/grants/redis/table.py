@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 
+from idgen.grants.redis.plain import plain
 from idgen.grants.redis.records import STATES, Fleet, Record
 from idgen.layout import MAX_WORKER_ID
 
@@ -89,8 +90,3 @@ def duration(ms: int) -> str:
     if not hours:
         return f"{minutes}m{seconds % 60:02d}s"
     return f"{hours}h{minutes % 60:02d}m" if hours < 24 else f"{hours // 24}d{hours % 24:02d}h"
-
-
-def plain(text: str) -> str:
-    """In ASCII and without control characters: others may have written it."""
-    return ascii(text)[1:-1]

@@ -3,12 +3,13 @@ from itertools import count
 import pytest
 
 from idgen.grant import Grant
-from idgen.grants.redis.claim import Answer, Claim
+from idgen.grants.redis.answer import Answer
+from idgen.grants.redis.claim import Claim
 from idgen.grants.store import StoreUnavailable, TokenLost
 from tests.grants.stores import claim
 
 NOW = 1795219200123
-GRANTED: Answer = [b"granted", NOW, 0, NOW, NOW + 10_000]
+GRANTED = Answer("granted", NOW, (0, NOW, NOW + 10_000))
 
 
 def new_claim() -> Claim:
@@ -43,7 +44,7 @@ def test_a_token_that_is_lost_is_never_named_again() -> None:
     process = new_claim()
     process.hear_acquired(GRANTED)
     with pytest.raises(TokenLost):
-        process.hear_extended([b"lost", NOW])
+        process.hear_extended(Answer("lost", NOW))
     assert process.grant is None
     assert tokens(process.ask_to_acquire(NOW).arguments)[0] == "t2"
 
@@ -51,12 +52,12 @@ def test_a_token_that_is_lost_is_never_named_again() -> None:
 def test_a_refusal_that_passes_leaves_the_claim_as_it_was() -> None:
     process = new_claim()
     with pytest.raises(StoreUnavailable) as taken:
-        process.hear_acquired([b"taken", NOW, NOW + 5, b"host=x"])
+        process.hear_acquired(Answer("taken", NOW, (NOW + 5,), ("host=x",)))
     assert taken.value.reason == "taken"
     process.hear_acquired(GRANTED)
     before = process.ask_to_extend(NOW)
     with pytest.raises(StoreUnavailable) as skewed:
-        process.hear_extended([b"skewed", NOW])
+        process.hear_extended(Answer("skewed", NOW))
     assert skewed.value.reason == "skewed"
     assert process.ask_to_extend(NOW) == before
 
@@ -67,6 +68,12 @@ def test_a_question_names_the_pin_and_each_worker_id_s_key() -> None:
     assert question.arguments[:3] == ["acquire", NOW, "layout=41.10.12 epoch=1259193600000"]
 
 
-def test_an_answer_that_the_script_never_gives_is_our_own_mistake() -> None:
-    with pytest.raises(AssertionError, match="the script answers"):
-        new_claim().hear_acquired([b"what?", NOW])
+def test_an_answer_to_something_else_changes_nothing() -> None:
+    process = new_claim()
+    with pytest.raises(StoreUnavailable, match=r"^Redis answers 'released' where"):
+        process.hear_acquired(Answer("released", NOW))
+    process.hear_acquired(GRANTED)
+    before = process.ask_to_extend(NOW)
+    with pytest.raises(StoreUnavailable, match=r"^Redis answers 'released' where"):
+        process.hear_extended(Answer("released", NOW))
+    assert process.ask_to_extend(NOW) == before

@@ -7,11 +7,13 @@ import pytest
 
 from idgen.errors import BadSetting
 from idgen.grant import Grant
+from idgen.grants.redis.answer import Answer
 from idgen.grants.redis.claim import (
     GRANT_MS,
     MAX_SKEW_MS,
     QUARANTINE_MS,
     Claim,
+    Question,
     pin_key,
     record_key,
 )
@@ -42,6 +44,9 @@ class Bench:
 
     def claim(self, worker_ids: range = range(7, 8), holder: str = "host=x pid=1") -> Claim:
         return claim(self.namespace, worker_ids, holder=holder)
+
+    def answer(self, question: Question) -> Answer:
+        return Answer.parse(run(self.script.ask(question)))
 
     def record(self, worker_id: int = 7) -> dict[str, str]:
         key = record_key(self.namespace, worker_id)
@@ -171,30 +176,30 @@ def test_auto_passes_over_a_key_that_holds_no_record(bench: Bench) -> None:
 def test_an_acquisition_that_is_asked_twice_gives_the_same_grant(bench: Bench) -> None:
     ids = range(3)
     asking = bench.claim(ids)
-    first = run(bench.script.ask(asking.ask_to_acquire(NOW)))
+    first = bench.answer(asking.ask_to_acquire(NOW))
     bench.clock.unix_ms += 900
-    again = run(bench.script.ask(asking.ask_to_acquire(bench.clock.unix_ms)))
-    assert (*again[:1], *again[2:]) == (*first[:1], *first[2:])
+    again = bench.answer(asking.ask_to_acquire(bench.clock.unix_ms))
+    assert (again.outcome, again.numbers) == (first.outcome, first.numbers)
     assert [bool(bench.record(worker_id)) for worker_id in ids] == [True, False, False]
 
 
 def test_an_extension_that_is_asked_twice_is_granted_twice(bench: Bench) -> None:
     asking = bench.claim()
-    asking.hear_acquired(run(bench.script.ask(asking.ask_to_acquire(NOW))))
+    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)))
     bench.clock.unix_ms += 20_000
     for _ in range(2):  # the first answer is lost
-        answer = run(bench.script.ask(asking.ask_to_extend(bench.clock.unix_ms)))
+        answer = bench.answer(asking.ask_to_extend(bench.clock.unix_ms))
     assert asking.hear_extended(answer).ceiling_unix_ms == bench.clock.unix_ms + GRANT_MS
 
 
 def test_a_late_copy_of_an_old_extension_is_refused(bench: Bench) -> None:
     asking = bench.claim()
-    asking.hear_acquired(run(bench.script.ask(asking.ask_to_acquire(NOW))))
+    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)))
     old = asking.ask_to_extend(NOW)
     for _ in range(2):
-        asking.hear_extended(run(bench.script.ask(asking.ask_to_extend(NOW))))
+        asking.hear_extended(bench.answer(asking.ask_to_extend(NOW)))
     before = bench.record()
-    assert run(bench.script.ask(old))[0] == b"lost"
+    assert bench.answer(old).outcome == "lost"
     assert bench.record() == before
 
 
@@ -221,7 +226,7 @@ def test_after_a_restart_with_its_data_a_grant_is_only_not_extended(bench: Bench
     bench.forget_the_run()
     before = bench.record()
     told = refused(StoreRestarted, lambda: run(store.extend(grant, NOW)))
-    assert told == "Redis was restarted"
+    assert told == "worker_id 7: Redis was restarted"
     assert bench.record() == before
 
 
@@ -238,24 +243,24 @@ def test_a_release_of_an_older_run_changes_nothing(bench: Bench) -> None:
 def test_a_clock_that_is_off_changes_nothing(bench: Bench, skew_ms: int) -> None:
     asking = bench.claim()
     words = f"this clock is more than {MAX_SKEW_MS} ms from Redis's, which is at {NOW}"
-    answer = run(bench.script.ask(asking.ask_to_acquire(NOW + skew_ms)))
+    answer = bench.answer(asking.ask_to_acquire(NOW + skew_ms))
     assert refused(StoreUnavailable, lambda: asking.hear_acquired(answer)) == words
     assert not bench.record()
-    asking.hear_acquired(run(bench.script.ask(asking.ask_to_acquire(NOW))))
+    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)))
     before = bench.record()
     for question in (
         asking.ask_to_extend(NOW + skew_ms),
         asking.ask_to_release(NOW + skew_ms, None),
     ):
-        assert run(bench.script.ask(question))[0] == b"skewed"
+        assert bench.answer(question).outcome == "skewed"
     assert bench.record() == before
 
 
 def test_a_clock_that_is_off_by_as_much_as_is_allowed_is_none(bench: Bench) -> None:
     for skew_ms in (-MAX_SKEW_MS, MAX_SKEW_MS):
         asking = bench.claim(range(3))
-        answer = run(bench.script.ask(asking.ask_to_acquire(NOW + skew_ms)))
-        assert answer[-1] == NOW + QUARANTINE_MS, "by Redis's clock, not by the caller's"
+        answer = bench.answer(asking.ask_to_acquire(NOW + skew_ms))
+        assert answer.numbers[-1] == NOW + QUARANTINE_MS, "by Redis's clock, not by the caller's"
 
 
 def test_another_epoch_than_the_pinned_one_is_refused_and_writes_nothing(bench: Bench) -> None:
@@ -270,13 +275,13 @@ def test_another_epoch_than_the_pinned_one_is_refused_and_writes_nothing(bench: 
     assert not bench.record(8)
     bench.put(f"{bench.namespace}:pin", "layout=41.10.12 epoch=5")
     told = refused(StoreUnavailable, lambda: run(held.extend(grant, NOW)))
-    assert "is pinned to: layout=41.10.12 epoch=5" in told
+    assert "is pinned to: 'layout=41.10.12 epoch=5'" in told
 
 
 def test_a_pin_of_a_wrong_type_is_said(bench: Bench) -> None:
     bench.set(key=pin_key(bench.namespace), floor="1")
     told = refused(StoreUnavailable, lambda: run(bench.process().acquire()))
-    assert told.startswith(f"{bench.namespace}:pin holds no grant: WRONGTYPE ")
+    assert told.startswith(f"{bench.namespace}:pin holds no layout and epoch: WRONGTYPE ")
 
 
 def test_an_older_redis_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,3 +292,33 @@ def test_an_older_redis_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch
     for older_than_ours in ("6.99", "7.0"):
         monkeypatch.setattr("idgen.grants.redis.claim.OLDEST_VERSION", older_than_ours)
         run(bench.process(range(50)).acquire())
+
+
+@pytest.mark.parametrize(
+    "ceiling", ["nan", "inf", "-inf", "1e400", "0x10", "-5", "1.5", " 5 ", "", "9" * 16]
+)
+def test_what_is_no_number_of_ours_is_granted_to_nobody(bench: Bench, ceiling: str) -> None:
+    store = bench.process()
+    grant = run(store.acquire())
+    bench.set(ceiling=ceiling)
+    before = bench.record()
+    refused(TokenLost, lambda: run(store.extend(grant, NOW)))
+    refused(StoreUnavailable, lambda: run(bench.process().acquire()))
+    assert bench.record() == before
+    assert run(bench.process(range(7, 9)).acquire()).worker_id == 8
+
+
+def test_auto_leaves_what_a_wrong_clock_has_put_far_ahead(bench: Bench) -> None:
+    for worker_id in range(2):
+        store = bench.process(range(worker_id, worker_id + 1))
+        run(store.release(run(store.acquire()), None))
+    bench.set(0, ceiling=str(NOW + 86_400_000))
+    assert run(bench.process(range(2)).acquire()).worker_id == 1
+    assert run(bench.process(range(3)).acquire()).worker_id == 2
+    assert run(bench.process(range(3)).acquire()).floor_unix_ms == NOW + 86_400_000
+
+
+def test_what_others_have_written_is_one_plain_line(bench: Bench) -> None:
+    run(bench.process(holder="web\n2026-11-22 forged\x1b[31m").acquire())
+    told = refused(StoreUnavailable, lambda: run(bench.process().acquire()))
+    assert told.startswith(r"worker_id 7 is held by web\n2026-11-22 forged\x1b[31m until ")

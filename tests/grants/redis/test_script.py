@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from idgen.grants.redis.claim import Answer, Question
+from idgen.grants.redis.answer import Reply
+from idgen.grants.redis.claim import Question
 from idgen.grants.redis.script import Script
 from idgen.grants.redis.store import LUA
 from idgen.grants.store import StoreUnavailable
@@ -20,7 +21,7 @@ from tests.redis_server import RedisServer
 WRITES = "return {redis.call('SET', KEYS[1], ARGV[1])}"
 
 
-async def asked(address: RedisAddress, question: Question, lua: str) -> Answer:
+async def asked(address: RedisAddress, question: Question, lua: str) -> Reply:
     script = Script(address, lua)
     try:
         return await script.ask(question)
@@ -28,7 +29,7 @@ async def asked(address: RedisAddress, question: Question, lua: str) -> Answer:
         await script.close()
 
 
-def ask(address: RedisAddress, lua: str = WRITES) -> Answer:
+def ask(address: RedisAddress, lua: str = WRITES) -> Reply:
     return run(asked(address, Question(["x"], ["y"]), lua))
 
 
@@ -39,7 +40,7 @@ async def after_some_attempts(address: RedisAddress) -> str:
     while "no answer" in text:
         try:
             (answer,) = await script.ask(Question(["x"], ["y"]))
-            text = str(answer, "ascii")  # type: ignore[arg-type]
+            text = str(answer, "ascii")
         except StoreUnavailable as trouble:
             text = str(trouble)
     await script.close()
@@ -79,7 +80,7 @@ def listening() -> Iterator[int]:
 def test_the_script_is_run_and_sent_again_where_redis_has_forgotten_it(
     redis_server: RedisServer,
 ) -> None:
-    async def scenario() -> list[Answer]:
+    async def scenario() -> list[Reply]:
         script = Script(at(redis_server), WRITES)
         answers = [await script.ask(Question(["x"], ["y"]))]
         redis_server.client.script_flush()
@@ -119,7 +120,7 @@ def test_a_black_hole() -> None:
 
 
 def test_a_stopped_redis_and_the_connection_after_it_goes_on(server: RedisServer) -> None:
-    async def scenario() -> Answer:
+    async def scenario() -> Reply:
         script = Script(at(server), "return {ARGV[1]}")
         await script.ask(Question([], ["before"]))
         server.stop()
@@ -136,19 +137,26 @@ def test_a_stopped_redis_and_the_connection_after_it_goes_on(server: RedisServer
 
 def test_a_password_is_wanted_or_wrong(tmp_path: Path) -> None:
     with RedisServer(tmp_path, "--requirepass", "secret") as server:
-        hint = "the user or password is wrong or may not do it (FLAKE_REDIS_PASSWORD)"
+        hint = "it wants another user or password (FLAKE_REDIS_PASSWORD)"
         for address in (at(server), at(server, "secret2"), at(server, "secret", "nobody")):
             reason, text = trouble(address)
             assert reason == "unauthorized"
             assert hint in text
         assert ask(at(server, "secret")) == [b"OK"]
+        # Who hasn't logged in may not even send many keys, and is told so in other words.
+        many = Question([str(number) for number in range(1025)], [])
+        with pytest.raises(StoreUnavailable) as raised:
+            run(asked(at(server), many, WRITES))
+        assert raised.value.reason == "unauthorized"
 
 
 def test_a_user_who_may_not(server: RedisServer) -> None:
     server.client.acl_setuser(
         "me", enabled=True, passwords=["+secret"], keys=["~*"], commands=["+get"]
     )
-    assert trouble(at(server, "secret", "me"))[0] == "unauthorized"
+    reason, text = trouble(at(server, "secret", "me"))
+    assert reason == "forbidden"
+    assert "its user may not do that: " in text
 
 
 def test_the_least_that_a_user_must_be_allowed(server: RedisServer) -> None:

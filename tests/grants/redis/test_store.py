@@ -3,7 +3,8 @@ import os
 import pytest
 
 from idgen.grant import Grant
-from idgen.grants.redis.claim import GRANT_MS, QUARANTINE_MS, Answer, Question
+from idgen.grants.redis.answer import Reply
+from idgen.grants.redis.claim import GRANT_MS, QUARANTINE_MS, Question
 from idgen.grants.redis.store import RedisStore
 from idgen.grants.store import StoreUnavailable, TokenLost
 from tests.clocks import WallClock
@@ -21,7 +22,7 @@ class LosingScript(SimulatedScript):
         self.loses: list[str] = []
         self.closed = 0
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         self.asked.append(question.arguments[0])
         answer = await super().ask(question)
         if question.arguments[0] in self.loses:

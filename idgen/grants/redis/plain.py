@@ -1,0 +1,11 @@
+"""Text of others as one line of ASCII."""
+
+
+def plain(text: bytes | str) -> str:
+    r"""The text with \xff, \n and the like where a byte or character is no printable ASCII.
+
+    Whatever stands in Redis may have been written by anybody, and ends in logs and terminals.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
+    return "".join(letter if " " <= letter <= "~" else ascii(letter)[1:-1] for letter in text)
