@@ -56,6 +56,10 @@ except ModuleNotFoundError as error:
     sys.exit(f"flake: {error.name} is not installed; `make run` installs what is needed")
 
 
+RELEASE_AFTER_S = 0.2
+"""How long the last question to the store may take before the release is asked beside it."""
+
+
 def wall_clock_ms() -> int:
     """Unix milliseconds, 0.."""
     return time.time_ns() // 1_000_000
@@ -141,6 +145,8 @@ async def serve(settings: config.Config) -> None:
         if keeping.done():
             keeping.result()
         keeping.cancel()
+        # asyncio.wait_for, deep in a store, may swallow that; the release then comes after it.
+        await asyncio.wait([keeping], timeout=RELEASE_AFTER_S)
     finally:
         await keeper.release()
 

@@ -8,6 +8,7 @@ service says why there are none.
 import logging
 from collections.abc import Awaitable, Callable
 
+from idgen.errors import BadSetting
 from idgen.grant import Grant
 from idgen.grants.jump import MAX_JUMP_MS, JumpGuard
 from idgen.grants.store import (
@@ -51,13 +52,15 @@ class Keeper:
         self._grant: Grant | None = None
         """What the store extends.  The service may still use up the one before."""
         self._worker_id: int | None = None
-        """Of the last grant."""
+        """Of the last grant; None before the first."""
+        self._has_ended = False
+        """For good: what is still on its way counts for nothing."""
 
     async def run(self, delay_ms: int) -> None:
         """Step after step, the first after delay_ms.
 
-        Returns never; raises StoreRefused or BadSetting, and GrantLost once the grant that was
-        lost has run out.
+        Returns never; raises StoreRefused, BadSetting before the first grant, and GrantLost once
+        the grant that was lost has run out.
         """
         while True:
             await self._sleep(min(delay_ms, self._ms_to_hand_over()) / 1000)
@@ -65,14 +68,18 @@ class Keeper:
 
     async def step(self) -> int:
         """Acquire or extend, and tell after how many milliseconds to take the next step."""
+        if self._has_ended:
+            return self._store.extend_every_ms
         begun_ms = self._boot_clock_ms()
         self._hand_over()
         try:
             await (self._acquire() if self._grant is None else self._extend(self._grant))
         except (StoreUnavailable, TokenLost, StoreRestarted) as trouble:
-            self._refused(trouble)
-            self._retry_ms = min(2 * self._retry_ms, MAX_RETRY_MS)
-            return int(self._retry_ms * (1 + self._jitter()) / 2)
+            return self._refused(trouble)
+        except BadSetting as another_epoch:
+            if self._worker_id is None:
+                raise
+            return self._refused(StoreUnavailable(str(another_epoch), "pinned"))
         except GrantLost as loss:
             self._service.explain(str(loss))
             await self._run_out(str(loss))
@@ -90,6 +97,7 @@ class Keeper:
 
         What fails here costs the next process a wait of a grant at most.
         """
+        self._has_ended = True
         grant, self._grant = self._grant, None
         self._service.end_grant("stopping")
         if grant is not None:
@@ -100,12 +108,15 @@ class Keeper:
 
     def abandon(self) -> None:
         """In a forked child: issue nothing, and leave the grant to the parent."""
+        self._has_ended = True
         self._grant = None
         self._service.end_grant("a forked child issues no IDs")
         self._store.abandon()
 
     async def _acquire(self) -> None:
         grant = await self._store.acquire()
+        if self._has_ended:
+            return
         self._believe(grant.ceiling_unix_ms - self._store.grant_ms)
         self._grant = grant
         if self._worker_id not in (None, grant.worker_id):
@@ -135,8 +146,10 @@ class Keeper:
         if self._service.grant is asked:
             self._service.begin_grant(extended)
 
-    def _refused(self, trouble: StoreError) -> None:
-        """Say why, and let go of what is lost."""
+    def _refused(self, trouble: StoreError) -> int:
+        """Say why, let go of what is lost, and tell when to try again."""
+        if self._has_ended:
+            return self._store.extend_every_ms
         what = "extended" if self._grant else "acquired"
         _log.warning(f"the grant was not {what}: {trouble}", extra={"reason": trouble.reason})
         self._service.grant_counts.refusals[trouble.reason] += 1
@@ -145,6 +158,8 @@ class Keeper:
             self._service.end_grant(str(trouble))
         if isinstance(trouble, TokenLost | StoreRestarted):
             self._grant = None
+        self._retry_ms = min(2 * self._retry_ms, MAX_RETRY_MS)
+        return int(self._retry_ms * (1 + self._jitter()) / 2)
 
     def _hand_over(self) -> None:
         """Begin the grant, unless one that was lost is still to be used up."""

@@ -113,17 +113,15 @@ BUGS = [
     Mutant(
         "no max in a ceiling",
         "idgen/grants/redis/grants.lua",
-        "    local ceiling = math.max(record.ceiling, now + grant_ms)\n"
-        "    redis.call('HSET', record.key, 'token', named,",
-        "    local ceiling = math.max(record.floor, now + grant_ms)\n"
-        "    redis.call('HSET', record.key, 'token', named,",
+        "math.max(record.floor, record.ceiling, now + grant_ms)",
+        "math.max(record.floor, now + grant_ms)",
         kind="redis",
     ),
     Mutant(
         "a floor without the ceiling before",
         "idgen/grants/redis/grants.lua",
-        "record.next_floor = math.max(record.ceiling, record.current and now or now + quarantine_ms)",
-        "record.next_floor = record.current and now or now + quarantine_ms",
+        "record.next_floor = math.max(record.ceiling, record.current",
+        "record.next_floor = math.max(0, record.current",
         kind="redis",
     ),
     Mutant(
@@ -143,10 +141,8 @@ BUGS = [
     Mutant(
         "a refused extension is asked for again",
         "idgen/grants/redis/claim.py",
-        "            if isinstance(refusal, TokenLost | StoreRestarted):\n"
-        "                self._forget()\n"
-        "            elif",
-        "            if",
+        "        if isinstance(refusal, TokenLost | StoreRestarted):\n            self._forget()\n",
+        "        if isinstance(refusal, TokenLost | StoreRestarted):\n            pass\n",
         kind="redis",
     ),
     Mutant(
@@ -163,10 +159,10 @@ BUGS = [
             Mutant(
                 "asked for before",
                 "idgen/grants/redis/store.py",
-                "        answer = await self._script.ask(question)",
+                "        answer = Answer.parse(await self._script.ask(question))",
                 '        run_id = await self._script.ask(Question([], ["run_id", unix_ms]))\n'
                 "        question.arguments.append(run_id[2].decode())\n"
-                "        answer = await self._script.ask(question)",
+                "        answer = Answer.parse(await self._script.ask(question))",
             ),
         ),
     ),

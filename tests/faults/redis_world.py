@@ -13,7 +13,8 @@ from typing import Any
 
 from lupa.lua51 import LuaRuntime, lua_type
 
-from idgen.grants.redis.claim import Answer, Question
+from idgen.grants.redis.answer import Reply
+from idgen.grants.redis.claim import Question
 from idgen.grants.redis.store import LUA
 from idgen.grants.store import StoreUnavailable
 from tests.faults.world import START_UNIX_MS, World, turn
@@ -37,7 +38,7 @@ class SimulatedRedis:
         """A new run, of whatever data there is."""
         self.run_id = f"{self._random.getrandbits(160):040x}"
 
-    def run(self, question: Question) -> Answer:
+    def run(self, question: Question) -> Reply:
         """The shipped script on this data."""
         return _interpreter().run(self, question)
 
@@ -100,7 +101,7 @@ class _Interpreter:
         self._globals: Any = self._lua.globals()
         self._globals["redis"] = self._lua.table_from({"call": self._call, "pcall": self._pcall})
 
-    def run(self, redis: SimulatedRedis, question: Question) -> Answer:
+    def run(self, redis: SimulatedRedis, question: Question) -> Reply:
         self._redis = redis
         self._globals["KEYS"] = self._lua.table_from(question.keys)
         self._globals["ARGV"] = self._lua.table_from([str(word) for word in question.arguments])
@@ -162,7 +163,7 @@ class RedisWorld(World):
         """What a perfect clock would tell."""
         return START_UNIX_MS + self.boot_ms
 
-    def run(self, redis: SimulatedRedis, question: Question) -> Answer:
+    def run(self, redis: SimulatedRedis, question: Question) -> Reply:
         """The script, at the time of this Redis."""
         redis.now_unix_ms = self.true_unix_ms + self.redis_offset_ms
         answer = redis.run(question)
@@ -184,7 +185,7 @@ class Line:
         self._side = side
         self.is_cut = False
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         """As the store wants it."""
         await turn()
         world = self._world

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+import uvloop
+
 from idgen.grants.file import FileStore
 from idgen.grants.memory import MemoryStore
 from idgen.grants.redis.answer import Reply
@@ -39,8 +41,8 @@ WITH_TIME_OF_THE_TEST = """
 """
 
 _T = TypeVar("_T")
-_RUNNER = asyncio.Runner()
-"""One loop for all: a connection belongs to its loop."""
+_RUNNER = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+"""One loop for all, of the kind that the service has: a connection belongs to its loop."""
 
 
 def run(call: Coroutine[Any, Any, _T]) -> _T:

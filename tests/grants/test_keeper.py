@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from idgen.errors import NotReady
+from idgen.errors import BadSetting, NotReady
 from idgen.grant import Grant
 from idgen.grants.keeper import MAX_RETRY_MS, Keeper
 from idgen.grants.memory import MemoryStore
@@ -310,5 +310,47 @@ def test_a_forked_child_issues_nothing_while_its_parent_goes_on() -> None:
             os._exit(1)
         assert os.waitpid(child, 0)[1] == 0  # noqa: ASYNC222 - it ends at once
         bench.service.next_id()
+
+    run(scenario)
+
+
+def test_an_acquisition_that_is_answered_after_the_release_begins_nothing() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.store.answer_at = asyncio.Event()
+        asking = asyncio.create_task(bench.keeper.step())
+        await asyncio.sleep(0)
+        await bench.keeper.release()
+        bench.store.answer_at.set()
+        await asking
+        assert bench.service.grant is None
+        assert await bench.keeper.step() == 500
+        assert bench.service.grant is None
+
+    run(scenario)
+
+
+def test_another_epoch_ends_the_start_but_no_process_that_had_a_grant() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.store.error = BadSetting("--epoch_ms: 5 is pinned")
+        with pytest.raises(BadSetting):
+            await bench.keeper.step()
+        bench.store.error = None
+        await bench.keeper.step()
+        bench.store.error = TokenLost("lost")
+        await bench.keeper.step()
+        bench.store.error = BadSetting("--epoch_ms: 5 is pinned")
+        await bench.keeper.step()
+        assert bench.service.grant_counts.refusals == {"lost": 1, "pinned": 1}
+
+    run(scenario)
+
+
+def test_a_forked_child_that_goes_on_asking_gets_nothing() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.keeper.step()
+        bench.keeper.abandon()
+        await bench.keeper.step()
+        with pytest.raises(NotReady, match=r"^a forked child issues no IDs$"):
+            bench.service.next_id()
 
     run(scenario)

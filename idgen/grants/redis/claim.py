@@ -119,7 +119,8 @@ class Claim:
         return [self.grant.worker_id]
 
     def _still_held(self, answer: Answer, expected: str) -> Grant:
-        assert self.grant is not None
+        if self.grant is None:
+            raise TokenLost("the grant has been given back")
         if answer.outcome == expected:
             return self.grant
         refusal = self._refusal(answer)

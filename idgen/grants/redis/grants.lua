@@ -30,6 +30,9 @@ end
 local function read(key)
     local fields = redis.pcall('HMGET', key, 'token', 'floor', 'ceiling', 'run_id', 'holder')
     if fields.err then
+        if not string.find(fields.err, 'WRONGTYPE', 1, true) then
+            redis.call('HMGET', key, 'token')  -- says the same to the caller
+        end
         return {key = key, broken = fields.err}
     end
     local absent = not (fields[1] or fields[2] or fields[3] or fields[4])
@@ -120,7 +123,7 @@ local function extend()
     if refused then
         return refused
     end
-    local ceiling = math.max(record.ceiling, now + grant_ms)
+    local ceiling = math.max(record.floor, record.ceiling, now + grant_ms)
     redis.call('HSET', record.key, 'token', named, 'ceiling', text(ceiling))
     return granted(0, record.floor, ceiling)
 end

@@ -66,7 +66,7 @@ class Script:
         """What the script returns.  Raises StoreUnavailable."""
         try:
             return await self._script(keys=question.keys, args=question.arguments)
-        except (RedisError, OSError) as error:
+        except Exception as error:  # of a reset connection redis-py lets uvloop's RuntimeError out
             raise trouble(self._address, self._timeout_ms, error) from error
 
     async def close(self) -> None:
@@ -102,7 +102,9 @@ def trouble(address: RedisAddress, timeout_ms: int, error: Exception) -> StoreUn
     if isinstance(error, NoAnswer):
         tls = "; is TLS spoken there?" if address.tls else ""
         return StoreUnavailable(f"{address}: no answer within {timeout_ms} ms{tls}", "unreachable")
-    reason = "unreachable" if isinstance(error, NoConnection | OSError) else "error"
+    reason = "error" if isinstance(error, RedisError) else "unreachable"
+    if isinstance(error, NoConnection):
+        reason = "unreachable"
     for kind, of_redis_py, word in _KINDS:
         if isinstance(error, of_redis_py) or word in said:
             reason = kind

@@ -4,7 +4,7 @@ import pytest
 
 from idgen.grant import Grant
 from idgen.grants.redis.answer import Answer
-from idgen.grants.redis.claim import Claim
+from idgen.grants.redis.claim import GRANT_MS, MAX_SKEW_MS, QUARANTINE_MS, Claim
 from idgen.grants.store import StoreUnavailable, TokenLost
 from tests.grants.stores import claim
 
@@ -77,3 +77,7 @@ def test_an_answer_to_something_else_changes_nothing() -> None:
     with pytest.raises(StoreUnavailable, match=r"^Redis answers 'released' where"):
         process.hear_extended(Answer("released", NOW))
     assert process.ask_to_extend(NOW) == before
+
+
+def test_the_quarantine_outlasts_a_lost_grant_by_three_skews() -> None:
+    assert (GRANT_MS, MAX_SKEW_MS, QUARANTINE_MS) == (10_000, 1000, 13_000)

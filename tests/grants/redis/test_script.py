@@ -1,9 +1,10 @@
 """What a real Redis says when something is wrong, and what is made of it."""
 
+import asyncio
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from idgen.grants.redis.store import LUA
 from idgen.grants.store import StoreUnavailable
 from idgen.redis_address import RedisAddress
 from tests.end_to_end.fleet import free_port, until
+from tests.faults.proxy import Mode, Proxy
 from tests.grants.stores import claim, run
 from tests.redis_server import RedisServer
 
@@ -131,6 +133,26 @@ def test_a_stopped_redis_and_the_connection_after_it_goes_on(server: RedisServer
         answer = await script.ask(Question([], ["after"]))
         await script.close()
         return answer
+
+    assert run(scenario()) == [b"after"]
+
+
+def test_a_connection_that_was_reset_while_nothing_was_asked(redis_server: RedisServer) -> None:
+    """As a load balancer does it that has forgotten the connection."""
+
+    async def scenario() -> Reply:
+        proxy = Proxy(redis_server.port)
+        async with proxy:
+            script = Script(RedisAddress("127.0.0.1", proxy.port), "return {ARGV[1]}")
+            await script.ask(Question([], ["before"]))
+            await proxy.switch(Mode.REFUSING)
+            await proxy.switch(Mode.PASSING)
+            await asyncio.sleep(0.05)
+            with suppress(StoreUnavailable):
+                await script.ask(Question([], ["lost"]))
+            answer = await script.ask(Question([], ["after"]))
+            await script.close()
+            return answer
 
     assert run(scenario()) == [b"after"]
 
