@@ -24,6 +24,7 @@ from idgen.grants.redis.table import utc
 from idgen.grants.store import TokenLost
 from idgen.layout import DEFAULT_EPOCH_MS
 from idgen.redis_address import RedisAddress
+from tests.grants.stores import PATIENT_MS
 from tests.redis_server import RedisServer
 
 NOW = 1795219200123
@@ -56,7 +57,8 @@ class Namespace:
         return record_key(self.address.namespace, worker_id)
 
     def script(self) -> Script:
-        return Script(self.address.with_password(PASSWORD), LUA.read_text(encoding="utf-8"))
+        lua = LUA.read_text(encoding="utf-8")
+        return Script(self.address.with_password(PASSWORD), lua, PATIENT_MS)
 
     def acquire(self, worker_id: int) -> tuple[Claim, Grant]:
         """As a process does it, on this machine and with the service's own code."""

@@ -18,23 +18,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Generic, TypeVar
 
 from idgen.grants.slots import BLOCK_BYTES
 from tests.end_to_end.fleet import TOP, free_port
 
 LIBFAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+MEMORY = Path("/dev/shm")
 VICTIMS = 4
 CLIENTS_PER_VICTIM = 2
 BATCH_IDS = 500
-REQUESTS = [
-    f"GET /{query} HTTP/1.1\r\nHost: flake\r\nAccept: application/octet-stream\r\n\r\n".encode()
-    for query in ("", f"?n={BATCH_IDS}")
-]
 CLIENT_TIMEOUT_S = 1.0
 RECOVERY_LIMIT_S = 30.0
 
@@ -50,17 +47,32 @@ class Tally:
     recovery_s: list[float] = field(default_factory=list)
 
 
-class Victim:
-    """One worker_id: its process, its clock, its file."""
+@dataclass
+class Book:
+    """Where a client writes down what it was given, and what it wasn't."""
 
-    def __init__(self, worker_id: int, folder: Path) -> None:
+    tally: Tally
+    acknowledged: IO[bytes]
+
+    def took(self, ids: bytes) -> None:
+        """8 bytes an ID."""
+        self.acknowledged.write(ids)
+        self.tally.ids += len(ids) // 8
+
+    def failed(self, error: str) -> None:
+        self.tally.client_errors[error] += 1
+
+
+class Victim:
+    """One process, started with these options: its port, its clock, its log."""
+
+    def __init__(self, name: str, folder: Path, *options: str) -> None:
         assert LIBFAKETIME, "libfaketime is missing: apt-get install libfaketime"
-        self.worker_id = worker_id
+        self.name = name
         self.port = free_port()
-        self.state = folder / f"state-{worker_id}"
-        self.file = self.state / f"worker-{worker_id}.grant"
-        self._clock = folder / f"clock-{worker_id}"
-        self._log = (folder / f"worker-{worker_id}.log").open("ab")
+        self._options = options
+        self._clock = folder / f"clock-{name}"
+        self._log = (folder / f"worker-{name}.log").open("ab")
         self.set_clock(0)
         self.environment = os.environ | {
             "LD_PRELOAD": str(LIBFAKETIME),
@@ -80,14 +92,13 @@ class Victim:
         self.process = self.launch()
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """A process with this worker_id, whether or not there is one."""
+        """A process with these options, whether or not there is one."""
         return subprocess.Popen(
             [
                 sys.executable,
                 TOP / "flake.py",
-                f"--worker_id={self.worker_id}",
+                *self._options,
                 f"--port={self.port}",
-                f"--grants=file:{self.state}",
                 "--logging=error",
             ],
             env=self.environment,
@@ -97,6 +108,8 @@ class Victim:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+        for name in ("faketime_shm", "sem.faketime_sem"):  # which it had no time to remove
+            (MEMORY / f"{name}_{self.process.pid}").unlink(missing_ok=True)
 
     async def ended(self) -> int:
         """The exit status, once the process has ended by itself."""
@@ -105,15 +118,15 @@ class Victim:
     async def serves(self) -> None:
         """Return once it gives an ID."""
         deadline_s = time.monotonic() + RECOVERY_LIMIT_S
-        while (answer := await self._ask())[:12] != b"HTTP/1.1 200":
-            log = Path(self._log.name).read_text()[-1000:]  # noqa: ASYNC240
-            assert time.monotonic() < deadline_s, f"worker {self.worker_id}: {answer!r}\n{log}"
+        while (answer := await self.ask("HEAD /"))[:12] != b"HTTP/1.1 200":
+            assert time.monotonic() < deadline_s, f"worker {self.name}: {answer!r}\n{self.log()}"
             await asyncio.sleep(0.02)
 
-    async def _ask(self) -> bytes:
+    async def ask(self, what: str) -> bytes:
+        """The whole answer to "METHOD PATH"; empty where there is none."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            writer.write(b"HEAD / HTTP/1.0\r\n\r\n")
+            writer.write(f"{what} HTTP/1.0\r\n\r\n".encode())
             async with asyncio.timeout(CLIENT_TIMEOUT_S):
                 answer = await reader.read()
             writer.close()
@@ -121,29 +134,49 @@ class Victim:
             return b""
         return answer
 
+    def log(self) -> str:
+        """The end of what it has logged."""
+        return Path(self._log.name).read_text()[-1000:]
 
-async def client(victim: Victim, tally: Tally, acknowledged: IO[bytes]) -> None:
-    """Takes IDs until it is cancelled, and writes down each one that it was given."""
+
+class FileVictim(Victim):
+    """One worker_id, with a file of grants."""
+
+    def __init__(self, worker_id: int, folder: Path) -> None:
+        self.state = folder / f"state-{worker_id}"
+        self.file = self.state / f"worker-{worker_id}.grant"
+        options = f"--worker_id={worker_id}", f"--grants=file:{self.state}"
+        super().__init__(str(worker_id), folder, *options)
+
+
+def _request(query: str) -> bytes:
+    accept = "Accept: application/octet-stream"
+    return f"GET /{query} HTTP/1.1\r\nHost: flake\r\n{accept}\r\n\r\n".encode()
+
+
+async def client(victim: Victim, book: Book, batch_ids: int, pause_s: float) -> None:
+    """Takes IDs and batches until it is cancelled, and writes down each one that it was given."""
+    requests = _request(""), _request(f"?n={batch_ids}")
     while True:
         writer = None
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", victim.port)
             while True:
-                writer.write(random.choice(REQUESTS))
+                await asyncio.sleep(pause_s)
+                writer.write(random.choice(requests))
                 async with asyncio.timeout(CLIENT_TIMEOUT_S):
                     head = await reader.readuntil(b"\r\n\r\n")
                     length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
                     body = await reader.readexactly(length)
                 if head[9:12] == b"200":
-                    acknowledged.write(body)
-                    tally.ids += length // 8
+                    book.took(body)
                 else:
-                    tally.client_errors[head[9:12].decode()] += 1
+                    book.failed(head[9:12].decode())
                     await asyncio.sleep(0.005)
         except TimeoutError:
-            tally.client_errors["no answer"] += 1
+            book.failed("no answer")
         except (OSError, EOFError):
-            tally.client_errors["no connection"] += 1
+            book.failed("no connection")
             await asyncio.sleep(0.02)
         finally:
             if writer:
@@ -153,20 +186,20 @@ async def client(victim: Victim, tally: Tally, acknowledged: IO[bytes]) -> None:
 # The faults: each leaves the victim serving.
 
 
-async def killed_and_clock_set_back(victim: Victim) -> None:
+async def killed_and_clock_set_back(victim: FileVictim) -> None:
     await asyncio.sleep(random.uniform(0, 0.3))
     victim.kill()
     victim.set_clock(random.choice((0, -0.05, -0.2, -0.5, -1)))
     victim.start()
 
 
-async def clock_stepped(victim: Victim) -> None:
+async def clock_stepped(victim: FileVictim) -> None:
     victim.set_clock(random.choice((-0.01, -0.1, -1, -10, -3600, 0.05, 0.3, 3600)))
     await asyncio.sleep(random.uniform(0.05, 0.7))
     victim.set_clock(0)
 
 
-async def stopped_for_three_grants(victim: Victim) -> None:
+async def stopped_for_three_grants(victim: FileVictim) -> None:
     victim.process.send_signal(signal.SIGSTOP)
     try:
         await asyncio.sleep(3)
@@ -174,33 +207,33 @@ async def stopped_for_three_grants(victim: Victim) -> None:
         victim.process.send_signal(signal.SIGCONT)
 
 
-async def started_twice(victim: Victim) -> None:
+async def started_twice(victim: FileVictim) -> None:
     second = victim.launch()
     status = await asyncio.to_thread(second.wait, RECOVERY_LIMIT_S)
     assert status == 1, f"a second process ended with {status}, not 1"
     assert victim.process.poll() is None
 
 
-async def file_deleted(victim: Victim) -> None:
+async def file_deleted(victim: FileVictim) -> None:
     victim.file.unlink()
     status = await victim.ended()
     assert status == 1, f"without its file the process ended with {status}, not 1"
     victim.start()
 
 
-async def file_emptied(victim: Victim) -> None:
+async def file_emptied(victim: FileVictim) -> None:
     os.truncate(victim.file, 0)
     victim.kill()
     victim.start()
 
 
-async def file_cut_in_half(victim: Victim) -> None:
+async def file_cut_in_half(victim: FileVictim) -> None:
     os.truncate(victim.file, BLOCK_BYTES)
     victim.kill()
     victim.start()
 
 
-async def slot_flipped(victim: Victim) -> None:
+async def slot_flipped(victim: FileVictim) -> None:
     victim.kill()
     data = bytearray(victim.file.read_bytes())
     data[random.choice((0, BLOCK_BYTES)) + 40] ^= 1
@@ -208,7 +241,7 @@ async def slot_flipped(victim: Victim) -> None:
     victim.start()
 
 
-async def disk_full(victim: Victim) -> None:
+async def disk_full(victim: FileVictim) -> None:
     """A tmpfs of its own, filled to the last page; the process goes on and waits for room."""
     victim.kill()
     victim.file.unlink()
@@ -234,11 +267,14 @@ async def _command(*words: str) -> None:
     assert await process.wait() == 0, " ".join(words)
 
 
+Struck = TypeVar("Struck")
+
+
 @dataclass(frozen=True)
-class Fault:
+class Fault(Generic[Struck]):
     """What is done, how often at scale 1, and in what words."""
 
-    inject: Callable[[Victim], Awaitable[None]]
+    inject: Callable[[Struck], Awaitable[None]]
     per_scale: float
     name: str
 
@@ -258,24 +294,27 @@ FAULTS = [
 ]
 
 
-async def plague(fault: Fault, times: int, victims: list[Victim], folder: Path) -> Tally:
+async def plague(
+    fault: Fault[FileVictim], times: int, victims: list[FileVictim], folder: Path
+) -> Tally:
     """Inject one kind of fault so often, spread over the victims, under load."""
     tally = Tally()
     with (folder / f"{fault.inject.__name__}.ids").open("ab") as acknowledged:
+        book = Book(tally, acknowledged)
         clients = [
-            asyncio.create_task(client(victim, tally, acknowledged))
+            asyncio.create_task(client(victim, book, BATCH_IDS, pause_s=0))
             for victim in victims
             for _ in range(CLIENTS_PER_VICTIM)
         ]
 
-        async def suffer(victim: Victim) -> None:
+        async def suffer(victim: FileVictim) -> None:
             while tally.injected < times:
                 tally.injected += 1
                 await fault.inject(victim)
                 begun_s = time.monotonic()
                 await victim.serves()
                 tally.recovery_s.append(time.monotonic() - begun_s)
-                _tell(f"{fault.name}: {tally.injected} of {times}, {tally.ids:,} IDs")
+                tell(f"{fault.name}: {tally.injected} of {times}, {tally.ids:,} IDs")
 
         await asyncio.gather(*map(suffer, victims[:times]))
         await asyncio.sleep(0.3)
@@ -287,7 +326,7 @@ async def plague(fault: Fault, times: int, victims: list[Victim], folder: Path) 
 
 async def run(scale: float, folder: Path) -> dict[str, Tally]:
     """All faults, one kind after the other; by name what came of them."""
-    victims = [Victim(worker_id, folder) for worker_id in range(VICTIMS)]
+    victims = [FileVictim(worker_id, folder) for worker_id in range(VICTIMS)]
     for victim in victims:
         victim.start()
     try:
@@ -326,7 +365,7 @@ def wreak(scale: float) -> tuple[dict[str, Tally], str]:
         return tallies, check(sorted(folder.glob("*.ids")))[1]
 
 
-def table(tallies: dict[str, Tally]) -> str:
+def table(tallies: Mapping[str, Tally]) -> str:
     """The report, in Markdown."""
     lines = [
         "| fault | times | IDs acknowledged | duplicates | errors seen by clients | "
@@ -343,7 +382,8 @@ def table(tallies: dict[str, Tally]) -> str:
     return "\n".join(lines)
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
+    """Progress, in place of what was told before, where there is a terminal."""
     if sys.stderr.isatty():
         width = shutil.get_terminal_size().columns - 1
         print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)

@@ -40,6 +40,9 @@ WITH_TIME_OF_THE_TEST = """
     end}
 """
 
+PATIENT_MS = 10_000
+"""A time-out for tests whose matter isn't time."""
+
 _T = TypeVar("_T")
 _RUNNER = asyncio.Runner(loop_factory=uvloop.new_event_loop)
 """One loop for all, of the kind that the service has: a connection belongs to its loop."""
@@ -89,7 +92,8 @@ class TimedScript(Script):
 
     def __init__(self, server: RedisServer, clock: WallClock) -> None:
         address = RedisAddress("127.0.0.1", server.port)
-        super().__init__(address, WITH_TIME_OF_THE_TEST + LUA.read_text(encoding="utf-8"))
+        lua = WITH_TIME_OF_THE_TEST + LUA.read_text(encoding="utf-8")
+        super().__init__(address, lua, PATIENT_MS)
         self._clock = clock
 
     async def ask(self, question: Question) -> Reply:
