@@ -122,7 +122,7 @@ class Keeper:
         if self._worker_id not in (None, grant.worker_id):
             self._service.grant_counts.worker_id_changes += 1
             _log.warning(f"worker_id {grant.worker_id} takes the place of {self._worker_id}")
-        else:
+        elif self._service.worker_id is None:
             _log.info(f"worker_id {grant.worker_id} is granted")
         self._worker_id = grant.worker_id
         self._hand_over()
