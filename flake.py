@@ -135,7 +135,7 @@ async def serve(settings: config.Config) -> None:
         named = "auto" if settings.worker_id is None else settings.worker_id
         listening = " and ".join(server.listen(settings.address, settings.port))
         logging.info(
-            f"flake {__version__}: listens on {listening}, worker_id {named}, grants from {store}"
+            f"flake {__version__}: worker {named} listens on {listening}, grants from {store}"
         )
         keeping = asyncio.create_task(keeper.run(delay_ms))
         stopping = asyncio.create_task(stop.wait())
