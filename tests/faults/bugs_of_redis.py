@@ -146,6 +146,13 @@ BUGS = [
         kind="redis",
     ),
     Mutant(
+        "a grant believed that was long on its way",
+        "idgen/grants/redis/claim.py",
+        "if abs(unix_ms - answer.unix_ms) > MAX_SKEW_MS:",
+        "if False:",
+        kind="redis",
+    ),
+    Mutant(
         "run_id read by the client",
         "idgen/grants/redis/grants.lua",
         "local run_id = string.match(server, 'run_id:(%w+)')",

@@ -81,10 +81,18 @@ class Claim:
         last = -1 if last_unix_ms is None else last_unix_ms
         return self._question("release", unix_ms, self._held(), self._successor, last)
 
-    def hear_acquired(self, answer: Answer) -> None:
-        """The answer to ask_to_acquire.  Raises StoreUnavailable, BadSetting."""
+    def hear_acquired(self, answer: Answer, unix_ms: int) -> None:
+        """The answer to ask_to_acquire, heard at unix_ms.  Raises StoreUnavailable, BadSetting.
+
+        Redis has judged the clock that was read when the question was asked.  Of a question that
+        was long on its way that says nothing: a Redis that has lost its data and is as far behind
+        would grant what was granted before.
+        """
         if answer.outcome != "granted":
             raise self._refusal(answer)
+        if abs(unix_ms - answer.unix_ms) > MAX_SKEW_MS:
+            self._forget()
+            raise StoreUnavailable(self._skewed(answer), "skewed")
         place, floor_unix_ms, ceiling_unix_ms = answer.numbers
         self.grant = Grant(self._worker_ids[place], floor_unix_ms, ceiling_unix_ms)
 
@@ -143,8 +151,7 @@ class Claim:
             case ("taken", *_):
                 return StoreUnavailable(self._taken(*answer.numbers, *answer.texts), "taken")
             case ("skewed",):
-                skew = f"{MAX_SKEW_MS} ms from Redis's, which is at {answer.unix_ms}"
-                return StoreUnavailable(f"this clock is more than {skew}", "skewed")
+                return StoreUnavailable(self._skewed(answer), "skewed")
             case "pinned", pin:
                 return BadSetting(
                     f"--epoch_ms: {self._epoch_ms} is not what namespace {self._namespace} of "
@@ -164,6 +171,10 @@ class Claim:
         return StoreUnavailable(
             f"Redis answers {answer.outcome!r} where that makes no sense", "error"
         )
+
+    def _skewed(self, answer: Answer) -> str:
+        skew = f"{MAX_SKEW_MS} ms from Redis's, which is at {answer.unix_ms}"
+        return f"this clock is more than {skew}"
 
     def _taken(self, free_unix_ms: int | str, holder: int | str) -> str:
         if len(self._worker_ids) == 1:

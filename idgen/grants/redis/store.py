@@ -40,7 +40,7 @@ class RedisStore:
         if self._claim.grant is None:
             unix_ms = self._wall_clock_ms()
             answer = await self._ask(self._claim.ask_to_acquire(unix_ms), unix_ms)
-            self._claim.hear_acquired(answer)
+            self._claim.hear_acquired(answer, self._wall_clock_ms())
         return await self._extend(self._wall_clock_ms())
 
     async def extend(self, grant: Grant, unix_ms: int) -> Grant:

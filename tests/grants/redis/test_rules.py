@@ -185,7 +185,7 @@ def test_an_acquisition_that_is_asked_twice_gives_the_same_grant(bench: Bench) -
 
 def test_an_extension_that_is_asked_twice_is_granted_twice(bench: Bench) -> None:
     asking = bench.claim()
-    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)))
+    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)), NOW)
     bench.clock.unix_ms += 20_000
     for _ in range(2):  # the first answer is lost
         answer = bench.answer(asking.ask_to_extend(bench.clock.unix_ms))
@@ -194,7 +194,7 @@ def test_an_extension_that_is_asked_twice_is_granted_twice(bench: Bench) -> None
 
 def test_a_late_copy_of_an_old_extension_is_refused(bench: Bench) -> None:
     asking = bench.claim()
-    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)))
+    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)), NOW)
     old = asking.ask_to_extend(NOW)
     for _ in range(2):
         asking.hear_extended(bench.answer(asking.ask_to_extend(NOW)))
@@ -244,9 +244,9 @@ def test_a_clock_that_is_off_changes_nothing(bench: Bench, skew_ms: int) -> None
     asking = bench.claim()
     words = f"this clock is more than {MAX_SKEW_MS} ms from Redis's, which is at {NOW}"
     answer = bench.answer(asking.ask_to_acquire(NOW + skew_ms))
-    assert refused(StoreUnavailable, lambda: asking.hear_acquired(answer)) == words
+    assert refused(StoreUnavailable, lambda: asking.hear_acquired(answer, NOW)) == words
     assert not bench.record()
-    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)))
+    asking.hear_acquired(bench.answer(asking.ask_to_acquire(NOW)), NOW)
     before = bench.record()
     for question in (
         asking.ask_to_extend(NOW + skew_ms),
