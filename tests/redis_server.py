@@ -1,6 +1,5 @@
 """A real Redis of the test's own: started, tormented and stopped by it."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -21,14 +20,11 @@ class RedisServer:
     Further words are settings as on its command line: "--requirepass", "secret".
     """
 
-    def __init__(
-        self, folder: Path, *settings: str, environment: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self._settings = settings
-        self._environment = os.environ | (environment or {})
         self._process: subprocess.Popen[bytes]
 
     @property
@@ -70,16 +66,14 @@ class RedisServer:
         command += ["--dir", str(self.folder), "--save", "", "--appendonly", "yes"]
         command += ["--appendfsync", "always", "--enable-debug-command", "yes", *self._settings]
         with (self.folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
-    def know(self, worker_ids: range, namespace: str = "flake") -> None:
+    def know(self, worker_ids: range) -> None:
         """As if these had been released in this run: free, and without a quarantine."""
         run_id = self.client.info("server")["run_id"]
         for worker_id in worker_ids:
             record = {"floor": 0, "ceiling": worker_id, "run_id": run_id}
-            self.client.hset(f"{namespace}:worker:{worker_id}", mapping=record)  # type: ignore[arg-type]
+            self.client.hset(f"flake:worker:{worker_id}", mapping=record)  # type: ignore[arg-type]
 
     def kill(self) -> None:
         """As a machine that fails does it; what it has written stays."""

@@ -131,12 +131,11 @@ class Keeper:
         unix_ms = self._service.wall_clock_ms()
         jump_ms = self._guard.jump_ms(unix_ms, self._boot_clock_ms(), asked.floor_unix_ms)
         if jump_ms:
-            self._service.grant_counts.refusals["clock_jumped"] += 1
-            self._service.explain(
+            raise StoreUnavailable(
                 f"clock jumped ahead {jump_ms} ms; not believed until it has lasted "
-                f"{MAX_JUMP_MS // 1000} s"
+                f"{MAX_JUMP_MS // 1000} s",
+                "clock_jumped",
             )
-            return
         extended = await self._store.extend(asked, unix_ms)
         if self._grant is not asked:
             return

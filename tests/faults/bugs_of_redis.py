@@ -41,18 +41,12 @@ BUGS = [
     Mutant(
         "a release stamps run_id unchecked",
         "idgen/grants/redis/grants.lua",
-        "    local refused = refusal(record)\n"
-        "    if refused then\n"
-        "        return refused\n"
-        "    end\n"
-        "    local ceiling = math.max(record.floor, tonumber(ARGV[10]))\n"
-        "    redis.call('HSET', record.key, 'ceiling', text(ceiling))",
-        "    local refused = refusal(record)\n"
-        "    if refused and refused[1] ~= 'restarted' then\n"
-        "        return refused\n"
-        "    end\n"
-        "    local ceiling = math.max(record.floor, tonumber(ARGV[10]))\n"
-        "    redis.call('HSET', record.key, 'ceiling', text(ceiling), 'run_id', run_id)",
+        "return refusal(record) or",
+        "if operation == 'release' and (record.token == token or record.token == named) then\n"
+        "    record.current = true\n"
+        "    redis.call('HSET', record.key, 'run_id', run_id)\n"
+        "end\n"
+        "return refusal(record) or",
         kind="redis",
     ),
     Mutant(
@@ -80,11 +74,11 @@ BUGS = [
     Mutant(
         "skew checked after writing",
         "idgen/grants/redis/grants.lua",
-        "if math.abs(caller_ms - now) > max_skew_ms then\n    return {'skewed', now}\nend\n",
-        "({acquire = acquire, extend = extend, release = release})[operation]()\n"
-        "if math.abs(caller_ms - now) > max_skew_ms then\n"
-        "    return {'skewed', now}\n"
-        "end\n",
+        "if math.abs(caller_ms - now) > max_skew_ms then",
+        "if operation == 'acquire' then\n"
+        "    acquire()\n"
+        "end\n"
+        "if math.abs(caller_ms - now) > max_skew_ms then",
         kind="redis",
     ),
     Mutant(

@@ -260,6 +260,7 @@ def test_a_jump_of_the_clock_is_refused_until_it_has_lasted() -> None:
         await bench.keeper.step()
         with pytest.raises(NotReady, match=r"clock jumped ahead 3600000 ms; not believed until"):
             bench.service.next_id()
+        assert bench.service.grant_counts.refusals == {"clock_jumped": 1}
         bench.clock.unix_ms -= 3_600_000
         bench.service.next_id()
         bench.clock.unix_ms += 3_600_000

@@ -83,7 +83,7 @@ local function acquire()
         local record = read(KEYS[i])
         if record.broken then
             broken = record
-        elseif record.current and record.token == token then
+        elseif record.busy and record.token == token then
             return granted(i - 2, record.floor, record.ceiling)
         elseif record.busy then
             if not first_free or record.ceiling < first_free.ceiling then
@@ -117,23 +117,13 @@ local function refusal(record)
     end
 end
 
-local function extend()
-    local record = read(KEYS[2])
-    local refused = refusal(record)
-    if refused then
-        return refused
-    end
+local function extend(record)
     local ceiling = math.max(record.floor, record.ceiling, now + grant_ms)
     redis.call('HSET', record.key, 'token', named, 'ceiling', text(ceiling))
     return granted(0, record.floor, ceiling)
 end
 
-local function release()
-    local record = read(KEYS[2])
-    local refused = refusal(record)
-    if refused then
-        return refused
-    end
+local function release(record)
     local ceiling = math.max(record.floor, tonumber(ARGV[10]))
     redis.call('HSET', record.key, 'ceiling', text(ceiling))
     redis.call('HDEL', record.key, 'token', 'holder')
@@ -167,4 +157,8 @@ if type(pinned) == 'table' then
 elseif pinned and pinned ~= pin then
     return {'pinned', now, pinned}
 end
-return ({acquire = acquire, extend = extend, release = release})[operation]()
+if operation == 'acquire' then
+    return acquire()
+end
+local record = read(KEYS[2])
+return refusal(record) or ({extend = extend, release = release})[operation](record)

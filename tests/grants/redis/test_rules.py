@@ -120,9 +120,30 @@ def test_a_record_of_an_older_run_is_quarantined_above_its_ceiling(bench: Bench)
 
 
 def test_a_record_of_an_older_run_is_never_busy(bench: Bench) -> None:
-    run(bench.process().acquire())
+    first = run(bench.process().acquire())
     bench.forget_the_run()
-    run(bench.process().acquire())
+    bench.clock.unix_ms += 1
+    assert run(bench.process().acquire()).floor_unix_ms == first.floor_unix_ms + 1
+
+
+def test_a_cold_redis_that_knows_64_ids_costs_a_new_fleet_the_quarantine_and_no_more(
+    bench: Bench,
+) -> None:
+    for worker_id in range(64):
+        bench.set(worker_id, floor="0", ceiling=str(NOW - worker_id), run_id="0" * 40)
+    fleet = [run(bench.process(range(64)).acquire()) for _ in range(3)]
+    assert [grant.worker_id for grant in fleet] == [63, 62, 61]
+    assert {grant.floor_unix_ms for grant in fleet} == {NOW + QUARANTINE_MS}
+
+
+def test_an_acquisition_that_is_asked_again_after_its_grant_has_ended_is_a_new_one(
+    bench: Bench,
+) -> None:
+    asking = bench.claim()
+    first = bench.answer(asking.ask_to_acquire(NOW))
+    bench.clock.unix_ms = first.numbers[-1] + 1
+    again = bench.answer(asking.ask_to_acquire(bench.clock.unix_ms))
+    assert again.numbers[1] == bench.clock.unix_ms
 
 
 def test_a_holder_keeps_others_out_until_its_ceiling_is_past(bench: Bench) -> None:
