@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,14 +26,9 @@ except ModuleNotFoundError:
     print("audit: numpy is missing; pip install '.[audit]' installs it", file=sys.stderr)
     sys.exit(2)
 
-from idgen.layout import (
-    DEFAULT_EPOCH_MS,
-    MAX_WORKER_ID,
-    TIMESTAMP_SHIFT,
-    WORKER_ID_SHIFT,
-    Layout,
-    unpack,
-)
+from idgen.decoding import decode
+from idgen.layout import DEFAULT_EPOCH_MS, MAX_WORKER_ID, TIMESTAMP_SHIFT, WORKER_ID_SHIFT
+from idgen.moments import rfc_3339
 
 CHUNK_BYTES = 64 * 1024 * 1024
 PART_BITS = 5
@@ -155,15 +149,13 @@ def _parsed(data: bytes, kind: str) -> Ids:
     return ids
 
 
-def told(report: Report, layout: Layout) -> str:
+def told(report: Report, epoch_ms: int) -> str:
     """The report in words."""
     lines = [f"{report.count:,} IDs", f"{report.duplicates:,} duplicates"]
     for flake_id in report.shown:
-        parts = unpack(flake_id)
-        unix_ms = layout.unix_ms(parts.timestamp)
-        when = datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        parts = decode(flake_id, epoch_ms)
         lines.append(
-            f"  {flake_id}: {when}, unix_ms {unix_ms}, "
+            f"  {flake_id}: {rfc_3339(parts.unix_ms)}, unix_ms {parts.unix_ms}, "
             f"worker_id {parts.worker_id}, sequence {parts.sequence}"
         )
     if report.duplicates > len(report.shown):
@@ -234,7 +226,7 @@ def main() -> None:
     except (OSError, ValueError) as error:
         print(f"audit: {error}", file=sys.stderr)
         sys.exit(2)
-    print(told(report, Layout(options.epoch_ms)))
+    print(told(report, options.epoch_ms))
     sys.exit(1 if report.duplicates else 0)
 
 

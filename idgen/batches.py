@@ -17,12 +17,8 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from idgen.errors import SequenceOverflow
+from idgen.limits import MAX_BATCH_IDS, MAX_BATCH_WAIT_MS
 from idgen.service import IdService
-
-MAX_BATCH_IDS = 65_536
-MAX_BATCH_WAIT_MS = 100
-"""How long a batch waits for its first number, and then for each next one."""
-
 
 T = TypeVar("T")
 

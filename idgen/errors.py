@@ -110,3 +110,9 @@ class BadSetting(FlakeError):
     """A setting is not what it may be; the message names the option, value and range."""
 
     reason = "bad_setting"
+
+
+class BadArgument(FlakeError, ValueError):
+    """A caller's argument is not what it may be; the message names it, its value and range."""
+
+    reason = "bad_argument"

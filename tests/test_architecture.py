@@ -9,24 +9,46 @@ import pytest
 TOP = Path(__file__).parent.parent
 ALLOWED = {
     "errors": set[str](),
+    "limits": set[str](),
+    "moments": set[str](),
     "layout": {"errors"},
+    "decoding": {"layout", "moments", "errors"},
     "grant": set[str](),
     "generator": {"grant", "layout", "errors"},
     "redis_address": set[str](),
     "config": {"redis_address", "layout", "errors"},
     "log": set[str](),
-    "audit": {"layout"},
+    "audit": {"decoding", "layout", "moments"},
     "workers": {"grants", "redis_address", "layout", "errors"},
     "service": {"generator", "grant", "layout", "errors"},
-    "grants": {"service", "grant", "redis_address", "layout", "errors"},
+    "grants": {"service", "grant", "redis_address", "layout", "moments", "errors"},
     "stats": {"service", "errors"},
-    "batches": {"service", "errors"},
-    "web": {"service", "stats", "batches", "layout", "errors"},
+    "batches": {"service", "limits", "errors"},
+    "web": {"service", "stats", "batches", "decoding", "layout", "limits", "moments", "errors"},
 }
 """What each module or package of idgen may import of the others."""
 
-PURE = {"errors", "layout", "grant", "generator", "redis_address"}
-PURE_IMPORTS = {"dataclasses", "typing", "collections", "enum", "math", "re", "urllib", "idgen"}
+PURE = {
+    "errors",
+    "limits",
+    "moments",
+    "layout",
+    "decoding",
+    "grant",
+    "generator",
+    "redis_address",
+}
+PURE_IMPORTS = {
+    "dataclasses",
+    "typing",
+    "collections",
+    "enum",
+    "math",
+    "re",
+    "datetime",
+    "urllib",
+    "idgen",
+}
 
 
 def rooms() -> Iterator[tuple[str, Path]]:

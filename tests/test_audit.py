@@ -61,7 +61,7 @@ def test_a_duplicate_is_shown_with_its_parts(form: object, tmp_path: Path) -> No
     assert lines[:3] == [
         "1,502 IDs",
         "1 duplicates",
-        f"  {an_id(7, 5)}: 2026-11-21T00:00:00.130+00:00, unix_ms 1795219200130, "
+        f"  {an_id(7, 5)}: 2026-11-21T00:00:00.130Z, unix_ms 1795219200130, "
         "worker_id 5, sequence 0",
     ]
 

@@ -3,10 +3,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from idgen.batches import MAX_BATCH_WAIT_MS, BatchQueue
+from idgen.batches import BatchQueue
 from idgen.errors import ClockRegression, SequenceOverflow
 from idgen.generator import BATCH_IDS_PER_MS
 from idgen.layout import unpack
+from idgen.limits import MAX_BATCH_WAIT_MS
 from tests.clocks import MonotonicClock, WallClock, granted_service
 
 NOW = 1795219200123

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from idgen.decoding import decode
 from idgen.errors import (
     BadRequest,
     BodyTooLarge,
@@ -17,7 +17,8 @@ from idgen.errors import (
     NotReady,
     SequenceOverflow,
 )
-from idgen.layout import Layout, unpack
+from idgen.layout import Layout
+from idgen.moments import rfc_3339
 from idgen.web.bulk import big_endian, decimal
 from idgen.web.negotiation import PROBLEM_JSON, Media, wants_problem
 
@@ -90,14 +91,12 @@ def many_ids(parts: Iterable[bytes], media: Media) -> Answer:
 
 def decoded(flake_id: int, layout: Layout) -> Answer:
     """What an ID, 0..MAX_ID, is made of."""
-    parts = unpack(flake_id)
-    unix_ms = layout.unix_ms(parts.timestamp)
-    seconds = datetime.fromtimestamp(unix_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    parts = decode(flake_id, layout.epoch_ms)
     return document(
         {
             "id": str(flake_id),
-            "unix_ms": unix_ms,
-            "time": f"{seconds}.{unix_ms % 1000:03d}Z",
+            "unix_ms": parts.unix_ms,
+            "time": rfc_3339(parts.unix_ms),
             "timestamp": parts.timestamp,
             "worker_id": parts.worker_id,
             "sequence": parts.sequence,

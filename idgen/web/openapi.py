@@ -3,8 +3,8 @@
 from typing import Any
 
 from idgen import __version__
-from idgen.batches import MAX_BATCH_IDS
 from idgen.layout import MAX_ID, MAX_SEQUENCE, MAX_TIMESTAMP, MAX_WORKER_ID, Layout
+from idgen.limits import MAX_BATCH_IDS
 from idgen.web.negotiation import PROBLEM_JSON, Media
 
 _Json = dict[str, Any]

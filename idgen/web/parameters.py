@@ -1,11 +1,11 @@
 """Reads parameters strictly: what isn't exactly right is a BadRequest that says what is."""
 
 import re
-from datetime import datetime
 from urllib.parse import parse_qsl
 
-from idgen.batches import MAX_BATCH_IDS
 from idgen.errors import BadRequest
+from idgen.limits import MAX_BATCH_IDS
+from idgen.moments import ALLOWED, unix_ms_of
 
 MAX_ECHO = 64
 """How much of a wrong value a message repeats, in characters."""
@@ -14,13 +14,6 @@ _NUMBER = re.compile("[0-9]{1,19}")
 """Not what int() takes, which is also `1_000`, ` 5 ` and `٣`."""
 
 _HAS_N = re.compile("(?:^|&)(?:n|%6[Ee])(?:[=&]|$)")
-
-# RFC 3339 with a zone and at most milliseconds.  A space before the zone is a `+` that a
-# client forgot to write as %2B.  No second 60: Unix time has no leap seconds.
-_RFC_3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(\.[0-9]{1,3})?"
-    r"(?:([Zz])|([+ -])([0-9]{2}:[0-9]{2}))"
-)
 
 
 def parameter(query: str, name: str) -> str | None:
@@ -55,27 +48,11 @@ def number(name: str, text: str, low: int, high: int) -> int:
 
 def moment(name: str, text: str) -> int:
     """Unix milliseconds of a time: digits that are just that, or RFC 3339 with a zone."""
-    unix_ms = int(text) if _NUMBER.fullmatch(text) else _rfc_3339_unix_ms(text)
+    unix_ms = unix_ms_of(text)
     if unix_ms is None:
-        raise BadRequest(
-            f"{name} must be Unix milliseconds in digits, or RFC 3339 with a zone and at most "
-            f"milliseconds, such as 2026-01-01T00:00:00.000Z, not {_echo(text)}"
-        )
+        raise BadRequest(f"{name} must be {ALLOWED}, not {_echo(text)}")
     return unix_ms
 
 
 def _echo(text: str) -> str:
     return repr(text if len(text) <= MAX_ECHO else text[:MAX_ECHO] + "…")
-
-
-def _rfc_3339_unix_ms(text: str) -> int | None:
-    parts = _RFC_3339.fullmatch(text)
-    if parts is None:
-        return None
-    date, time, fraction, utc, sign, offset = parts.groups()
-    zone = "+00:00" if utc else sign.replace(" ", "+") + offset
-    try:
-        whole_seconds = datetime.fromisoformat(f"{date}T{time}{zone}")
-    except ValueError:  # such as a 30th of February
-        return None
-    return int(whole_seconds.timestamp()) * 1000 + int((fraction or ".")[1:].ljust(3, "0"))

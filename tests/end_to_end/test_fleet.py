@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from idgen.batches import MAX_BATCH_WAIT_MS
 from idgen.layout import unpack
+from idgen.limits import MAX_BATCH_WAIT_MS
 from idgen.web.connection import IDLE_TIMEOUT_S
 from tests.end_to_end.fleet import TOP, Fleet, answer, until
 from tests.end_to_end.load import Load

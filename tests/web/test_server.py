@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from idgen import batches
+from idgen import limits
 from idgen.generator import BATCH_IDS_PER_MS
 from idgen.web import connection, inbox, message, server
 from tests.web.serving import FIRST, NOW, Serving, exchange, read_to_end
@@ -63,7 +63,7 @@ def test_the_bounds_are_those_of_the_contract() -> None:
     assert message.MAX_BODY_BYTES == 1024
     assert (connection.REQUEST_TIMEOUT_S, connection.IDLE_TIMEOUT_S) == (5, 75)
     assert server.DRAIN_LINGER_S < server.DRAIN_LIMIT_S < 5
-    assert (batches.MAX_BATCH_IDS, batches.MAX_BATCH_WAIT_MS) == (65_536, 100)
+    assert (limits.MAX_BATCH_IDS, limits.MAX_BATCH_WAIT_MS) == (65_536, 100)
     assert server.MAX_CONNECTIONS > 10_000
     assert server.LISTEN_BACKLOG >= 512
 

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
 
 from idgen.grants.redis.plain import plain
 from idgen.grants.redis.records import STATES, Fleet, Record
 from idgen.layout import MAX_WORKER_ID
+from idgen.moments import rfc_3339
 
 _HOLDER = re.compile("host=([^ ]*) pid=([0-9]{1,10}) started=([0-9]{1,19})")
 _LAST_UNIX_MS = 253_402_300_799_999
@@ -71,8 +71,7 @@ def utc(unix_ms: int) -> str:
     """`2026-11-21 00:00:00.123`; past the year 9999 the bare number."""
     if unix_ms > _LAST_UNIX_MS:
         return str(unix_ms)
-    second = datetime.fromtimestamp(unix_ms // 1000, UTC).replace(tzinfo=None)
-    return f"{second.isoformat(' ')}.{unix_ms % 1000:03d}"
+    return rfc_3339(unix_ms).replace("T", " ").removesuffix("Z")
 
 
 def distance(unix_ms: int, now_unix_ms: int) -> str:

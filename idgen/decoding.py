@@ -1,0 +1,36 @@
+"""What an ID is made of.  Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from idgen.errors import BadArgument
+from idgen.layout import DEFAULT_EPOCH_MS, MAX_ID, Layout, unpack
+from idgen.moments import utc
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An ID, 0..MAX_ID, and its parts: ms since 1970, ms since the epoch, 0..1023, 0..4095."""
+
+    id: int
+    unix_ms: int
+    timestamp: int
+    worker_id: int
+    sequence: int
+
+    @property
+    def time(self) -> datetime:
+        """The millisecond of unix_ms, in UTC."""
+        return utc(self.unix_ms)
+
+
+def decode(flake_id: int, epoch_ms: int = DEFAULT_EPOCH_MS) -> Decoded:
+    """The parts of an ID of a fleet whose epoch is epoch_ms.
+
+    Raises BadArgument for what is no ID: those are whole numbers from 0 to MAX_ID.
+    """
+    if not isinstance(flake_id, int) or not 0 <= flake_id <= MAX_ID:
+        raise BadArgument(f"an ID is a whole number from 0 to {MAX_ID}, not {flake_id!r:.64}")
+    parts = unpack(flake_id)
+    unix_ms = Layout(epoch_ms).unix_ms(parts.timestamp)
+    return Decoded(flake_id, unix_ms, parts.timestamp, parts.worker_id, parts.sequence)
