@@ -1,0 +1,143 @@
+"""The client for asyncio, on aiohttp."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Iterable
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from idgen.client import settings
+from idgen.client.after_fork import watch
+from idgen.client.async_prefetch import AsyncPrefetch
+from idgen.client.buffer import Buffer
+from idgen.client.call import Rules
+from idgen.client.errors import ClientClosed
+from idgen.client.over_aiohttp import Transport
+from idgen.limits import MAX_BATCH_IDS
+
+
+class AsyncClient:
+    """Client's twin for asyncio: the same arguments, errors and promises.
+
+        async with AsyncClient(["10.0.0.1:8080", "10.0.0.2:8080"]) as ids:
+            await ids.next_id()
+
+    It serves any number of tasks of one event loop; called from another loop, it starts anew
+    there, as it does in a forked child.
+    """
+
+    def __init__(
+        self,
+        servers: str | Iterable[str],
+        *,
+        timeout_s: float = settings.TIMEOUT_S,
+        deadline_s: float = settings.DEADLINE_S,
+        prefetch: int = 0,
+        max_age_s: float = settings.MAX_AGE_S,
+    ) -> None:
+        self._settings = settings.checked(servers, timeout_s, deadline_s, prefetch, max_age_s)
+        self._is_closed = False
+        self._start_anew()
+        watch(self, AsyncClient._start_anew)
+
+    @classmethod
+    def from_env(cls, **others: Any) -> Self:
+        """A client of the servers in FLAKE_SERVERS.  Raises BadArgument where it isn't set."""
+        return cls(settings.servers_from(os.environ), **others)
+
+    async def next_id(self) -> int:
+        """One ID, 0..2^63-1.  Raises a ClientError."""
+        # In one function: with prefetch, each call more would cost a fifth.
+        block = self._buffer.block
+        if monotonic() < block.expires_s:
+            try:
+                return block.pop()
+            except IndexError:
+                pass  # it is used up
+        return await self._asker().next_id()
+
+    async def next_ids(self, n: int) -> list[int]:
+        """n IDs, 1..65536: those at hand first, the rest in ascending order from one server.
+
+        Raises BadArgument and ClientError; IDs at hand are then lost, never given again.
+        """
+        settings.check_count("n", n, 1, MAX_BATCH_IDS)
+        asker = self._asker()
+        ids = asker.at_hand(n)
+        return ids + await asker.ask(n - len(ids)) if len(ids) < n else ids
+
+    async def close(self) -> None:
+        """End the connections and the prefetch.  Nothing is lost but the numbers at hand."""
+        self._is_closed = True
+        if self._current is not None and self._loop is asyncio.get_running_loop():
+            await self._current.close()
+
+    def __aiter__(self) -> AsyncIterator[int]:
+        """IDs without end."""
+        return self
+
+    async def __anext__(self) -> int:
+        return await self.next_id()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _start_anew(self) -> None:
+        """At first and in a child: what a parent holds is its own."""
+        chosen = self._settings
+        self._buffer = Buffer(chosen.prefetch, chosen.max_age_s)
+        self._rules = Rules(chosen, random.random)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._current: _Asker | None = None
+
+    def _asker(self) -> "_Asker":
+        """Of the loop that runs: connections and tasks belong to one."""
+        if self._is_closed:
+            raise ClientClosed
+        loop = asyncio.get_running_loop()
+        if self._current is None or self._loop is not loop:
+            self._loop, self._current = loop, _Asker(self._rules, self._buffer)
+        return self._current
+
+
+class _Asker:
+    """Asks servers, for the tasks of one event loop."""
+
+    def __init__(self, rules: Rules, buffer: Buffer) -> None:
+        self._rules = rules
+        self._transport = Transport()
+        size = rules.settings.prefetch
+        self._prefetch = AsyncPrefetch(self.ask, buffer) if size else None
+
+    async def ask(self, count: int) -> list[int]:
+        """So many IDs of one server, in ascending order.  Raises a ClientError."""
+        call = self._rules.begin(count, monotonic())
+        while True:
+            url, timeout_s = call.next_attempt(monotonic())
+            reply = await self._transport.get(url, count, timeout_s)
+            ids = call.judge(reply, monotonic())
+            if ids is not None:
+                return ids
+
+    async def next_id(self) -> int:
+        """One ID, where none is at hand."""
+        return (await self.ask(1))[0] if self._prefetch is None else await self._prefetch.next_id()
+
+    def at_hand(self, n: int) -> list[int]:
+        """Up to n IDs of the buffer."""
+        return self._prefetch.take(n) if self._prefetch is not None else []
+
+    async def close(self) -> None:
+        if self._prefetch is not None:
+            await self._prefetch.stop()
+        await self._transport.close()

@@ -1,0 +1,66 @@
+"""What a client is made with, checked once."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from idgen.client.servers import urls_of
+from idgen.errors import BadArgument
+from idgen.limits import MAX_BATCH_IDS
+
+SERVERS_VARIABLE = "FLAKE_SERVERS"
+TIMEOUT_S = 0.05
+DEADLINE_S = 1.0
+MAX_AGE_S = 10.0
+LONGEST_S = 3600.0
+"""No time-out, deadline or age is longer."""
+MAX_PREFETCH = 2 * MAX_BATCH_IDS
+"""Two blocks, each a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """urls: of the servers.  The rest as Client has it."""
+
+    urls: tuple[str, ...]
+    timeout_s: float
+    deadline_s: float
+    prefetch: int
+    max_age_s: float
+
+
+def checked(
+    servers: str | Iterable[str],
+    timeout_s: float,
+    deadline_s: float,
+    prefetch: int,
+    max_age_s: float,
+) -> Settings:
+    """Raises BadArgument, which names the argument, its value and what is allowed."""
+    for name, value in (
+        ("timeout_s", timeout_s),
+        ("deadline_s", deadline_s),
+        ("max_age_s", max_age_s),
+    ):
+        is_number = isinstance(value, int | float) and math.isfinite(value)
+        if not is_number or not 0 < value <= LONGEST_S:
+            raise BadArgument(f"{name} must be above 0 and at most {LONGEST_S:g} s, not {value!r}")
+    check_count("prefetch", prefetch, 0, MAX_PREFETCH)
+    return Settings(urls_of(servers), timeout_s, deadline_s, prefetch, max_age_s)
+
+
+def servers_from(environment: Mapping[str, str]) -> str:
+    """FLAKE_SERVERS.  Raises BadArgument where it isn't there."""
+    servers = environment.get(SERVERS_VARIABLE)
+    if servers is None:
+        raise BadArgument(
+            f"{SERVERS_VARIABLE} is not set; it names the servers, such as "
+            f"{SERVERS_VARIABLE}=10.0.0.1:8080,10.0.0.2:8080"
+        )
+    return servers
+
+
+def check_count(name: str, count: int, low: int, high: int) -> None:
+    """Raises BadArgument unless it is a whole number from low to high."""
+    if not isinstance(count, int) or not low <= count <= high:
+        raise BadArgument(f"{name} must be a whole number from {low} to {high}, not {count!r:.64}")
