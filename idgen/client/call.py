@@ -77,11 +77,12 @@ class Call:
             self._order = self._not_refused(now_s)[:1]
         if not self._order:
             raise NoServerAnswered(tuple(self._attempts))
+        is_paid = bool(self._attempts) and self._choice.has_failed(self._order[0])
+        if is_paid and not self._budget.has_some:
+            raise RetryBudgetSpent(tuple(self._attempts))
         if left_s <= 0:
             raise DeadlinePassed(tuple(self._attempts))
-        if self._costs(self._order[0]):
-            if not self._budget.has_some:
-                raise RetryBudgetSpent(tuple(self._attempts))
+        if is_paid:
             self._budget.spend()
         self._server, self._asked_s = self._order.pop(0), now_s
         self._choice.asked(self._server, now_s)
@@ -112,16 +113,10 @@ class Call:
         gone = {each.server for each in self._attempts if each.outcome is Outcome.REFUSED}
         return [server for server in self._choice.order(now_s) if server not in gone]
 
-    def _costs(self, server: str) -> bool:
-        return bool(self._attempts) and self._choice.has_failed(server)
-
     def _patience_s(self, left_s: float) -> float:
         """All that is left for the last attempt that there can be."""
-        if self._order:
-            is_last = self._costs_next() and not self._budget.has_some
+        if self._budget.has_some:
+            is_last = not self._order and not self._may_ask_again
         else:
-            is_last = not self._may_ask_again
+            is_last = not self._order or self._choice.has_failed(self._order[0])
         return left_s if is_last else min(self._timeout_s, left_s)
-
-    def _costs_next(self) -> bool:
-        return self._choice.has_failed(self._order[0])

@@ -26,15 +26,15 @@ def urls_of(servers: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _url(server: str) -> str:
-    text = server if "://" in str(server) else f"http://{server}"
+    text = str(server)
     try:
-        parts = urlsplit(text)
-        is_right = _is_right(parts)
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        is_right = isinstance(server, str) and not re.search(r"[^!-~]", text) and _is_right(parts)
     except ValueError:  # a bracket that isn't closed, a port that is no number
         is_right = False
-    if not is_right or re.search(r"[^!-~]", text):
+    if not is_right:
         # Without what may be somebody's password before an @.
-        raise BadArgument(f"a server is {_ALLOWED}, not {str(server).rpartition('@')[2]!r:.200}")
+        raise BadArgument(f"a server is {_ALLOWED}, not {text.rpartition('@')[2]!r:.200}")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -223,17 +222,6 @@ def test_one_that_is_full(server: RedisServer) -> None:
 
 def test_a_script_that_breaks_is_one_line(redis_server: RedisServer) -> None:
     assert trouble(at(redis_server), "return {nil + 1}")[0] == "error"
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with key.pem and a cert.pem for 127.0.0.1 that signs itself."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder
 
 
 def test_tls_is_spoken_and_the_certificate_checked(
