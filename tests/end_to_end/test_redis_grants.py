@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from idgen.grants.redis.claim import GRANT_MS
 from idgen.layout import unpack
 from tests.end_to_end.fleet import TOP, Fleet, answer, free_port, until
 from tests.end_to_end.load import Load
+from tests.end_to_end.process import running
 from tests.redis_server import RedisServer
 
-FLAKE = [sys.executable, str(TOP / "flake.py")]
 MANY = 64
 SERVING_WITHIN_MS = 15_000
 
@@ -27,47 +27,6 @@ SERVING_WITHIN_MS = 15_000
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     with RedisServer(tmp_path / "redis") as server:
         yield server
-
-
-class Process:
-    """One flake.py, and what it logs."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.port = free_port()
-        self._log = folder / f"flake-{self.port}.log"
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                [*FLAKE, f"--port={self.port}", *arguments], stderr=log, stdout=log
-            )
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def readiness(self) -> str:
-        """What /readyz says; "" where nobody answers."""
-        return answer(self.port, "/readyz")[1]
-
-    def metric(self, name: str) -> float:
-        (value,) = re.findall(rf"^{name} (\S+)", answer(self.port, "/metrics")[1], re.MULTILINE)
-        return float(value)
-
-    def serves(self) -> bool:
-        return answer(self.port)[0] == 200
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(30)
-
-
-@contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Process]:
-    process = Process(folder, *arguments)
-    try:
-        yield process
-    finally:
-        if process.process.poll() is None:
-            process.stop()
 
 
 def test_auto_serves_at_once_with_a_known_worker_id_and_gives_it_back(
