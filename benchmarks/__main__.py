@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import report
+from benchmarks import clients, report
 from benchmarks.contenders import Contender, Stage, stage
 from benchmarks.load import Batches, Idlers, Sample, closed_loop, fixed_rate, ids_taken
 from benchmarks.rounds import Cell, play
@@ -85,7 +85,7 @@ def scenarios(running: Stage, seconds: float) -> tuple[list[Cell], dict[str, flo
     for name, clock in [("200s", "+0 x1.0"), ("500s", "+0 x0.001")]:
         contender = running.flake(name, "--grants=memory:", "--logging=none", clock=clock)
         cells.append(Cell("an overflow", name, _closed(contender, 25, seconds)))
-    return cells + _fleets(running, seconds), memory
+    return cells + _fleets(running, seconds) + clients.cells(running.flake(), seconds), memory
 
 
 def _fleets(running: Stage, seconds: float) -> list[Cell]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import plots
+from benchmarks import clients, plots
 from benchmarks.contenders import TOP
 from benchmarks.plots import LAYOUT_IDS_A_SECOND
 from benchmarks.rounds import Cell
+from idgen.client.settings import TIMEOUT_S
 
 PAGE = TOP / "docs" / "benchmarks.md"
 BEGIN = "<!-- figures: from here on written by `make bench` -->"
@@ -54,6 +55,7 @@ def write(cells: list[Cell], memory: dict[str, float], rounds: int, seconds: flo
         "## Single IDs beside batches\n\n" + _beside(table),
         "## A steady rate, latency from the intended time\n\n" + _latencies(table, "a second,"),
         "## An overflow\n\n" + _overflow(table),
+        "## In a Python program\n\n" + _clients(table),
         "## Memory\n\n" + _memory(table, memory),
         END,
     ]
@@ -184,6 +186,35 @@ def _beside(table: Table) -> str:
         "Eight connections ask for 1,000 IDs without a pause, 25 others for single IDs, at a "
         "steady rate and in closed loop. Of each millisecond 64 numbers are kept for these: past "
         "64,000 a second they can't all be had.\n\n" + _table(head, rows)
+    )
+
+
+def _clients(table: Table) -> str:
+    rows = []
+    for name, cell in table.scenarios[clients.SCENARIO].items():
+        low, high = cell.spread("rate")
+        rows.append(
+            (
+                name,
+                f"{cell.median('rate'):,.0f}",
+                f"{low:,.0f} to {high:,.0f}",
+                f"{cell.median('cpu_us'):,.2f}",
+                f"{cell.median('p50_us'):,.1f}",
+                f"{cell.median('p99_us'):,.1f}",
+            )
+        )
+    head = ["one ID", "IDs/s", "spread", "CPU µs an ID", "p50 µs", "p99 µs"]
+    first = [
+        (name, *(f"{cell.median(p) / 1000:,.1f}" for p in ("p50_us", "p99_us", "p999_us")))
+        for name, cell in table.scenarios[clients.FAILOVER].items()
+    ]
+    return (
+        "One thread on one core, the server on the other. CPU time is the program's own; calls "
+        "that take less than the clock are timed by the thousand.\n\n"
+        + _table(head, rows)
+        + "\n\nA failover: the first calls of new clients, connecting included. Half of those that "
+        f"have two servers ask the one that fails first; the time-out is {TIMEOUT_S * 1000:g} ms."
+        "\n\n" + _table(["servers", "p50 ms", "p99 ms", "longest ms"], first)
     )
 
 

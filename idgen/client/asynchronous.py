@@ -39,7 +39,7 @@ class AsyncClient:
     ) -> None:
         self._settings = settings.checked(servers, timeout_s, deadline_s, prefetch, max_age_s)
         self._is_closed = False
-        self._start_anew()
+        self._begin()
         watch(self, AsyncClient._start_anew)
 
     @classmethod
@@ -56,7 +56,7 @@ class AsyncClient:
                 return block.pop()
             except IndexError:
                 pass  # it is used up
-        return await self._asker().next_id()
+        return await (await self._asker()).next_id()
 
     async def next_ids(self, n: int) -> list[int]:
         """n IDs, 1..65536: those at hand first, the rest in ascending order from one server.
@@ -64,13 +64,14 @@ class AsyncClient:
         Raises BadArgument and ClientError; IDs at hand are then lost, never given again.
         """
         settings.check_count("n", n, 1, MAX_BATCH_IDS)
-        asker = self._asker()
+        asker = await self._asker()
         ids = asker.at_hand(n)
         return ids + await asker.ask(n - len(ids)) if len(ids) < n else ids
 
     async def close(self) -> None:
         """End the connections and the prefetch.  Nothing is lost but the numbers at hand."""
         self._is_closed = True
+        self._buffer.clear()
         if self._current is not None and self._loop is asyncio.get_running_loop():
             await self._current.close()
 
@@ -92,21 +93,29 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    def _start_anew(self) -> None:
-        """At first and in a child: what a parent holds is its own."""
+    def _begin(self) -> None:
         chosen = self._settings
         self._buffer = Buffer(chosen.prefetch, chosen.max_age_s)
         self._rules = Rules(chosen, random.random)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._current: _Asker | None = None
 
-    def _asker(self) -> "_Asker":
+    def _start_anew(self) -> None:
+        """In a child: what the parent holds is its own."""
+        # Kept, since to finalize it would take the parent's sockets out of an epoll that is shared.
+        self._of_parent = self._current
+        self._begin()
+
+    async def _asker(self) -> "_Asker":
         """Of the loop that runs: connections and tasks belong to one."""
         if self._is_closed:
             raise ClientClosed
         loop = asyncio.get_running_loop()
         if self._current is None or self._loop is not loop:
+            before, loop_before = self._current, self._loop
             self._loop, self._current = loop, _Asker(self._rules, self._buffer)
+            if before is not None and loop_before is not None and loop_before.is_closed():
+                await before.transport.close()
         return self._current
 
 
@@ -115,7 +124,7 @@ class _Asker:
 
     def __init__(self, rules: Rules, buffer: Buffer) -> None:
         self._rules = rules
-        self._transport = Transport()
+        self.transport = Transport()
         size = rules.settings.prefetch
         self._prefetch = AsyncPrefetch(self.ask, buffer) if size else None
 
@@ -124,7 +133,7 @@ class _Asker:
         call = self._rules.begin(count, monotonic())
         while True:
             url, timeout_s = call.next_attempt(monotonic())
-            reply = await self._transport.get(url, count, timeout_s)
+            reply = await self.transport.get(url, count, timeout_s)
             ids = call.judge(reply, monotonic())
             if ids is not None:
                 return ids
@@ -140,4 +149,4 @@ class _Asker:
     async def close(self) -> None:
         if self._prefetch is not None:
             await self._prefetch.stop()
-        await self._transport.close()
+        await self.transport.close()

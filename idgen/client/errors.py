@@ -39,9 +39,12 @@ class ClientError(FlakeError):
     said: ClassVar[str]
 
     def __init__(self, attempts: tuple[Attempt, ...] = ()) -> None:
-        tried = "; ".join(map(str, attempts))
-        super().__init__(self.said + (f": {tried}" if tried else ""))
+        super().__init__(attempts)
         self.attempts = attempts
+
+    def __str__(self) -> str:
+        tried = "; ".join(map(str, self.attempts))
+        return self.said + (f": {tried}" if tried else "")
 
 
 class NoServerAnswered(ClientError):
@@ -69,12 +72,14 @@ class RequestRefused(ClientError):
     """A server understood the request and won't have it (400).  detail: its words."""
 
     reason = "request_refused"
-    said = "the request was refused"
 
     def __init__(self, server: str, detail: str, attempts: tuple[Attempt, ...] = ()) -> None:
         super().__init__(attempts)
-        self.args = (f"{server} refused the request: {detail}",)
+        self.args = server, detail, attempts
         self.server, self.detail = server, detail
+
+    def __str__(self) -> str:
+        return f"{self.server} refused the request: {self.detail}"
 
 
 class ClientClosed(ClientError):

@@ -1,4 +1,4 @@
-"""A flake.py of the test's own."""
+"""One flake.py of the test's own, and what it logs."""
 
 import re
 import subprocess
@@ -13,15 +13,18 @@ FLAKE = [sys.executable, str(TOP / "flake.py")]
 
 
 class Process:
-    """One flake.py, and what it logs."""
+    """Started at once with these options, on a port that stays its own when it starts anew."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.port = free_port()
+        self._command = [*FLAKE, f"--port={self.port}", *options]
         self._log = folder / f"flake-{self.port}.log"
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                [*FLAKE, f"--port={self.port}", *arguments], stderr=log, stdout=log
-            )
+        self.start()
+
+    def start(self) -> None:
+        """Returns at once."""
+        with self._log.open("a") as log:
+            self.process = subprocess.Popen(self._command, stderr=log, stdout=log)
 
     @property
     def log(self) -> str:
@@ -38,15 +41,20 @@ class Process:
     def serves(self) -> bool:
         return answer(self.port)[0] == 200
 
+    def kill(self) -> None:
+        """Without a chance to say good-bye."""
+        self.process.kill()
+        self.process.wait(30)
+
     def stop(self) -> int:
         self.process.terminate()
         return self.process.wait(30)
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Process]:
-    """It is asked to stop at the end if it still runs."""
-    process = Process(folder, *arguments)
+def running(folder: Path, *options: str) -> Iterator[Process]:
+    """A process that is stopped at the end if it still runs."""
+    process = Process(folder, *options)
     try:
         yield process
     finally:

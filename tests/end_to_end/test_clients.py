@@ -228,39 +228,71 @@ print(*ids)
 """
 
 
-@pytest.mark.parametrize("prefetch", [0, 1000])
-def test_a_forked_child_shares_no_id_and_no_connection_with_its_parent(
-    servers: list[Process], prefetch: int
-) -> None:
-    until(servers[0].serves, "it serves")
+def printed_ids(script: str, prefetch: int, server: Process) -> list[str]:
+    """What a program prints that uses a client of this server; it must not complain."""
     ended = subprocess.run(
-        [sys.executable, "-c", FORKS, str(prefetch)],
+        [sys.executable, "-c", script, str(prefetch)],
         cwd=TOP,
-        env=os.environ | {"FLAKE_SERVERS": f"127.0.0.1:{servers[0].port}"},
+        env=os.environ | {"FLAKE_SERVERS": f"127.0.0.1:{server.port}"},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert ended.stderr == ""
-    ids = ended.stdout.split()
+    return ended.stdout.split()
+
+
+@pytest.mark.parametrize("prefetch", [0, 1000])
+def test_a_forked_child_shares_no_id_and_no_connection_with_its_parent(
+    servers: list[Process], prefetch: int
+) -> None:
+    until(servers[0].serves, "it serves")
+    ids = printed_ids(FORKS, prefetch, servers[0])
     assert len(ids) == len(set(ids)) == 3 + 5 * 300
 
 
-def test_an_async_client_serves_one_loop_after_the_other(servers: list[Process]) -> None:
-    until(servers[0].serves, "it serves")
-    client = AsyncClient(f"127.0.0.1:{servers[0].port}", prefetch=10)
+LOOPS = """
+import asyncio, gc, sys
+from idgen.client import AsyncClient
 
-    async def some() -> list[int]:
+client = AsyncClient.from_env(prefetch=int(sys.argv[1]))
+
+async def some():
+    return [await client.next_id() for _ in range(12)] + await client.next_ids(12)
+
+async def last():
+    async with client:
+        return await some()
+
+ids = asyncio.run(some()) + asyncio.run(some()) + asyncio.run(last())
+gc.collect()
+print(*ids)
+"""
+
+FORK_IN_A_LOOP = """
+import asyncio, gc, os, sys
+from idgen.client import AsyncClient
+
+async def main():
+    async with AsyncClient.from_env(prefetch=int(sys.argv[1])) as client:
         ids = [await client.next_id() for _ in range(12)]
-        return ids + await client.next_ids(12)
+        if not (child := os.fork()):
+            gc.collect()  # must not touch the epoll that the parent's loop waits at
+            os._exit(0)
+        os.waitpid(child, 0)
+        return ids + [await client.next_id() for _ in range(60)]
 
-    async def last() -> list[int]:
-        try:
-            return await some()
-        finally:
-            await client.close()
+print(*asyncio.run(main()))
+"""
 
-    ids = asyncio.run(some()) + asyncio.run(some()) + asyncio.run(last())
+
+@pytest.mark.parametrize("prefetch", [0, 10])
+@pytest.mark.parametrize("script", [LOOPS, FORK_IN_A_LOOP], ids=["loops", "fork in a loop"])
+def test_an_async_client_outlives_its_loop_and_a_fork(
+    servers: list[Process], script: str, prefetch: int
+) -> None:
+    until(servers[0].serves, "it serves")
+    ids = printed_ids(script, prefetch, servers[0])
     assert len(ids) == len(set(ids)) == 72
 
 
