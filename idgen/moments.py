@@ -34,6 +34,23 @@ def rfc_3339(unix_ms: int) -> str:
     return utc(unix_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def distance(unix_ms: int, now_unix_ms: int) -> str:
+    """`in 8.2s` or `4m12s ago`."""
+    if unix_ms < now_unix_ms:
+        return duration(now_unix_ms - unix_ms) + " ago"
+    return "in " + duration(unix_ms - now_unix_ms)
+
+
+def duration(ms: int) -> str:
+    """The two largest units, not rounded: `8.2s`, `4m12s`, `3h07m`, `12d03h`."""
+    seconds, minutes, hours = ms // 1000, ms // 60_000, ms // 3_600_000
+    if not minutes:
+        return f"{seconds}.{ms // 100 % 10}s"
+    if not hours:
+        return f"{minutes}m{seconds % 60:02d}s"
+    return f"{hours}h{minutes % 60:02d}m" if hours < 24 else f"{hours // 24}d{hours % 24:02d}h"
+
+
 def _rfc_3339_unix_ms(text: str) -> int | None:
     parts = _RFC_3339.fullmatch(text)
     if parts is None:

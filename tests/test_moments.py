@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idgen.moments import rfc_3339, unix_ms_of, utc
+from idgen.moments import distance, duration, rfc_3339, unix_ms_of, utc
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,28 @@ def test_every_millisecond_is_written_as_it_is_read(unix_ms: int) -> None:
     assert unix_ms_of(rfc_3339(unix_ms)) == unix_ms
     assert (utc(unix_ms) - datetime(1970, 1, 1, tzinfo=UTC)) == timedelta(milliseconds=unix_ms)
     assert len(rfc_3339(unix_ms)) == len("2026-11-21T00:00:00.123Z")
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0, "0.0s"),
+        (8_299, "8.2s"),
+        (59_999, "59.9s"),
+        (60_000, "1m00s"),
+        (3_599_999, "59m59s"),
+        (3_600_000, "1h00m"),
+        (86_399_999, "23h59m"),
+        (86_400_000, "1d00h"),
+        (400 * 86_400_000, "400d00h"),
+    ],
+)
+def test_a_duration_has_two_units_and_is_not_rounded(ms: int, text: str) -> None:
+    assert duration(ms) == text
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(-252_000, "4m12s ago"), (-1, "0.0s ago"), (0, "in 0.0s"), (8_200, "in 8.2s")]
+)
+def test_a_distance_is_ahead_or_ago(ms: int, text: str) -> None:
+    assert distance(1795219200123 + ms, 1795219200123) == text

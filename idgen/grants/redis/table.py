@@ -6,7 +6,7 @@ from collections import Counter
 from idgen.grants.redis.plain import plain
 from idgen.grants.redis.records import STATES, Fleet, Record
 from idgen.layout import MAX_WORKER_ID
-from idgen.moments import rfc_3339
+from idgen.moments import distance, duration, rfc_3339
 
 _HOLDER = re.compile("host=([^ ]*) pid=([0-9]{1,10}) started=([0-9]{1,19})")
 _LAST_UNIX_MS = 253_402_300_799_999
@@ -72,20 +72,3 @@ def utc(unix_ms: int) -> str:
     if unix_ms > _LAST_UNIX_MS:
         return str(unix_ms)
     return rfc_3339(unix_ms).replace("T", " ").removesuffix("Z")
-
-
-def distance(unix_ms: int, now_unix_ms: int) -> str:
-    """`in 8.2s` or `4m12s ago`."""
-    if unix_ms < now_unix_ms:
-        return duration(now_unix_ms - unix_ms) + " ago"
-    return "in " + duration(unix_ms - now_unix_ms)
-
-
-def duration(ms: int) -> str:
-    """The two largest units, not rounded: `8.2s`, `4m12s`, `3h07m`, `12d03h`."""
-    seconds, minutes, hours = ms // 1000, ms // 60_000, ms // 3_600_000
-    if not minutes:
-        return f"{seconds}.{ms // 100 % 10}s"
-    if not hours:
-        return f"{minutes}m{seconds % 60:02d}s"
-    return f"{hours}h{minutes % 60:02d}m" if hours < 24 else f"{hours // 24}d{hours % 24:02d}h"

@@ -1,27 +1,7 @@
 from dataclasses import replace
 
-import pytest
-
-from idgen.grants.redis.table import duration, summary, table, told, utc
+from idgen.grants.redis.table import summary, table, told, utc
 from tests.grants.redis.fleets import HOLDER, NOW, RECORD, fleet
-
-
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [
-        (0, "0.0s"),
-        (8_299, "8.2s"),
-        (59_999, "59.9s"),
-        (60_000, "1m00s"),
-        (3_599_999, "59m59s"),
-        (3_600_000, "1h00m"),
-        (86_399_999, "23h59m"),
-        (86_400_000, "1d00h"),
-        (400 * 86_400_000, "400d00h"),
-    ],
-)
-def test_a_duration_has_two_units_and_is_not_rounded(ms: int, text: str) -> None:
-    assert duration(ms) == text
 
 
 def test_a_time_past_the_year_9999_is_a_bare_number() -> None:
