@@ -1,4 +1,4 @@
-"""Installs the package idgen and the command flake."""
+"""Installs the package idgen and the commands flake and flake-client."""
 
 import re
 from pathlib import Path
@@ -50,5 +50,7 @@ setup(
             "types-lupa",
         ],
     },
-    entry_points={"console_scripts": ["flake = flake:main"]},
+    entry_points={
+        "console_scripts": ["flake = flake:main", "flake-client = idgen.__main__:main"],
+    },
 )

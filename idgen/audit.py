@@ -1,6 +1,6 @@
 """The checker: reads IDs, any number of them, and says whether one came twice.
 
-    python -m idgen.audit [--format=text|binary] [--epoch_ms=MS] [FILE …]
+    flake-client audit [--format=text|binary] [--epoch_ms=MS] [FILE …]
 
 Text is an ID a line, binary 8 bytes an ID, big-endian, as the service gives them; without
 --format the first bytes of a file decide.  Without a file, standard input.  Exit status 1 where
@@ -10,10 +10,8 @@ The memory is bounded: IDs are scattered to files by a multiplicative hash, so t
 meet in one file; each of them is sorted on its own, and neighbours are compared.
 """
 
-import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,8 +25,9 @@ except ModuleNotFoundError:
     sys.exit(2)
 
 from idgen.decoding import decode
-from idgen.layout import DEFAULT_EPOCH_MS, MAX_WORKER_ID, TIMESTAMP_SHIFT, WORKER_ID_SHIFT
+from idgen.layout import MAX_WORKER_ID, TIMESTAMP_SHIFT, WORKER_ID_SHIFT
 from idgen.moments import rfc_3339
+from idgen.progress import Progress
 
 CHUNK_BYTES = 64 * 1024 * 1024
 PART_BITS = 5
@@ -40,7 +39,6 @@ SAMPLE_IDS = 1 << 18
 """So many IDs of each chunk are enough for the balance."""
 MAX_SHOWN = 20
 """So many duplicates are shown in full."""
-PROGRESS_EVERY_S = 0.5
 
 Ids = np.ndarray[Any, np.dtype[np.uint64]]
 Workers = np.ndarray[Any, np.dtype[np.uint16]]
@@ -173,24 +171,7 @@ def told(report: Report, epoch_ms: int) -> str:
     return "\n".join(lines)
 
 
-class _Progress:
-    """A line on a terminal's standard error that says how far it is."""
-
-    def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
-        self._told_s = time.monotonic()
-
-    def tell(self, text: str) -> None:
-        if self._shows and time.monotonic() - self._told_s > PROGRESS_EVERY_S:
-            self._told_s = time.monotonic()
-            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def done(self) -> None:
-        if self._shows:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def audit(paths: list[str], kind: str | None, progress: _Progress) -> Report:
+def audit(paths: list[str], kind: str | None, progress: Progress) -> Report:
     """Read all files, or standard input where none is named.  Raises OSError, ValueError."""
     total = sum(Path(path).stat().st_size for path in paths)
     with tempfile.TemporaryDirectory(prefix="flake-audit-") as folder, ExitStack() as open_files:
@@ -210,25 +191,18 @@ def audit(paths: list[str], kind: str | None, progress: _Progress) -> Report:
             done += Path(path).stat().st_size if named else 0
         for compared, report in enumerate(checker.finish(), 1):
             progress.tell(f"compared {compared} of {PARTS} parts, {report.duplicates:,} duplicates")
-        progress.done()
         return checker.report
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m idgen.audit", allow_abbrev=False)
-    parser.add_argument("files", nargs="*", metavar="FILE", help="default: standard input")
-    parser.add_argument("--format", choices=("text", "binary"), help="default: told by a look")
-    parser.add_argument("--epoch_ms", type=int, default=DEFAULT_EPOCH_MS, metavar="MS")
-    options = parser.parse_args()
+def run(paths: list[str], kind: str | None, epoch_ms: int, progress: Progress) -> int:
+    """Print the report; the exit status: 1 for duplicates, 2 for what can't be read."""
     try:
-        report = audit(options.files, options.format, _Progress())
+        try:
+            report = audit(paths, kind, progress)
+        finally:
+            progress.done()
     except (OSError, ValueError) as error:
         print(f"audit: {error}", file=sys.stderr)
-        sys.exit(2)
-    print(told(report, options.epoch_ms))
-    sys.exit(1 if report.duplicates else 0)
-
-
-if __name__ == "__main__":
-    main()
+        return 2
+    print(told(report, epoch_ms))
+    return 1 if report.duplicates else 0

@@ -19,7 +19,7 @@ def an_id(ms: int = 0, worker_id: int = 0, sequence: int = 0) -> int:
 
 def run(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, list[str], str]:
     ended = subprocess.run(
-        [sys.executable, "-m", "idgen.audit", *arguments],
+        [sys.executable, "-m", "idgen", "audit", *arguments],
         input=stdin,
         capture_output=True,
         timeout=60,
@@ -120,8 +120,8 @@ def test_a_file_that_isn_t_there_is_refused() -> None:
 
 def test_ids_that_straddle_chunks_are_whole(tmp_path: Path) -> None:
     script = (
-        "import sys, idgen.audit as a; a.CHUNK_BYTES = 1000; sys.argv = ['audit', sys.argv[1]];"
-        "a.main()"
+        "import sys, idgen.audit as a; a.CHUNK_BYTES = 1000;"
+        "from idgen.command.main import run; run(['audit', sys.argv[1]])"
     )
     for form in (text, binary):
         (tmp_path / "ids").write_bytes(form([*DISTINCT, DISTINCT[3]]))

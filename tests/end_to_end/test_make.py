@@ -76,7 +76,7 @@ def test_make_run_beside_a_running_fleet_says_so(folder: Fleet) -> None:
     assert f"127.0.0.1:{folder.public_port} is taken; does a fleet run already?" in told
 
 
-def test_setup_py_installs_the_package_and_the_command(tmp_path: Path) -> None:
+def test_setup_py_installs_the_package_and_the_commands(tmp_path: Path) -> None:
     source = tmp_path / "source"
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=TOP, capture_output=True, text=True, check=True
@@ -88,15 +88,16 @@ def test_setup_py_installs_the_package_and_the_command(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     options = ["--no-deps", "--no-build-isolation", "--no-index", f"--target={target}"]
     subprocess.run([*pip, "install", *options, source], check=True)
-    ended = subprocess.run(
-        [sys.executable, target / "bin" / "flake", "--version"],
-        env=os.environ | {"PYTHONPATH": str(target)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert re.fullmatch(r"flake \d+\.\d+\.\d+\n", ended.stdout)
+    for command in ("flake", "flake-client"):
+        ended = subprocess.run(
+            [sys.executable, target / "bin" / command, "--version"],
+            env=os.environ | {"PYTHONPATH": str(target)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert re.fullmatch(command + r" \d+\.\d+\.\d+\n", ended.stdout)
     assert (target / "idgen" / "py.typed").exists()
     assert not (target / "tests").exists()
 

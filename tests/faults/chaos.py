@@ -344,7 +344,7 @@ async def run(scale: float, folder: Path) -> dict[str, Tally]:
 def check(paths: list[Path]) -> tuple[int, str]:
     """Duplicates in these files, and the checker's words."""
     checked = subprocess.run(
-        [sys.executable, "-m", "idgen.audit", "--format=binary", *paths],
+        [sys.executable, "-m", "idgen", "audit", "--format=binary", *paths],
         capture_output=True,
         text=True,
         cwd=TOP,

@@ -1,6 +1,6 @@
 """As many IDs of the shipped generator as one asks for, as binary, for the checker.
 
-python -m tests.faults.many 1000000000 | python -m idgen.audit --format=binary
+python -m tests.faults.many 1000000000 | python -m idgen audit --format=binary
 """
 
 import sys
