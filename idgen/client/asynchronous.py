@@ -124,6 +124,7 @@ class _Asker:
 
     def __init__(self, rules: Rules, buffer: Buffer) -> None:
         self._rules = rules
+        self._turns = asyncio.Semaphore(settings.MAX_ATTEMPTS)
         self.transport = Transport()
         size = rules.settings.prefetch
         self._prefetch = AsyncPrefetch(self.ask, buffer) if size else None
@@ -131,12 +132,24 @@ class _Asker:
     async def ask(self, count: int) -> list[int]:
         """So many IDs of one server, in ascending order.  Raises a ClientError."""
         call = self._rules.begin(count, monotonic())
-        while True:
-            url, timeout_s = call.next_attempt(monotonic())
-            reply = await self.transport.get(url, count, timeout_s)
-            ids = call.judge(reply, monotonic())
-            if ids is not None:
-                return ids
+        ids = None
+        while ids is None:
+            has_turn = await self._turn(call.deadline_s - monotonic())
+            try:
+                url, timeout_s = call.next_attempt(monotonic())
+                reply = await self.transport.get(url, count, timeout_s)
+                ids = call.judge(reply, monotonic())
+            finally:
+                if has_turn:
+                    self._turns.release()
+        return ids
+
+    async def _turn(self, within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._turns.acquire()
+        except TimeoutError:
+            return False
 
     async def next_id(self) -> int:
         """One ID, where none is at hand."""

@@ -56,7 +56,7 @@ class Call:
         settings = rules.settings
         self._choice, self._budget = rules.choice, rules.budget
         self._count = count
-        self._deadline_s = now_s + settings.deadline_s
+        self.deadline_s = now_s + settings.deadline_s
         # A batch may wait in the server for its first number.
         self._timeout_s = settings.timeout_s + (MAX_BATCH_WAIT_MS / 1000 if count > 1 else 0)
         self._order = rules.choice.order(now_s)
@@ -71,7 +71,7 @@ class Call:
 
         Raises NoServerAnswered, DeadlinePassed, RetryBudgetSpent: the call has failed.
         """
-        left_s = self._deadline_s - now_s
+        left_s = self.deadline_s - now_s
         if not self._order and self._may_ask_again:
             self._may_ask_again = False
             self._order = self._not_refused(now_s)[:1]

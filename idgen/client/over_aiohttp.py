@@ -7,9 +7,8 @@ from yarl import URL
 
 from idgen.client.errors import Outcome
 from idgen.client.reply import BINARY, Failure, Reply, room
-
-MAX_CONNECTIONS = 256
-"""Open at a time to one server; more calls wait for one, within their time-out."""
+from idgen.client.servers import MAX_SERVERS
+from idgen.client.settings import MAX_ATTEMPTS
 
 
 class Transport:
@@ -17,7 +16,7 @@ class Transport:
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=MAX_CONNECTIONS),
+            connector=aiohttp.TCPConnector(limit=MAX_SERVERS * MAX_ATTEMPTS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
             headers={"Accept": BINARY, "User-Agent": "flake-client"},

@@ -11,11 +11,9 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from idgen.client.errors import Outcome
 from idgen.client.reply import BINARY, Failure, Reply, room
+from idgen.client.servers import MAX_SERVERS
+from idgen.client.settings import MAX_ATTEMPTS
 
-MAX_CONNECTIONS = 256
-"""Kept open to one server, one a thread that asks at the same time; more are closed after use."""
-MAX_POOLS = 1024
-"""Servers with connections that are kept open."""
 MAX_REQUESTS = 4096
 """Prepared requests that are kept; past that they start anew."""
 
@@ -28,7 +26,7 @@ class Transport:
     """
 
     def __init__(self) -> None:
-        self._adapter = HTTPAdapter(MAX_POOLS, MAX_CONNECTIONS)
+        self._adapter = HTTPAdapter(MAX_SERVERS, MAX_ATTEMPTS)
         self._prepared: dict[str, requests.PreparedRequest] = {}
         paths = ssl.get_default_verify_paths()
         self._verify = paths.cafile or paths.capath or True

@@ -14,6 +14,11 @@ DEADLINE_S = 1.0
 MAX_AGE_S = 10.0
 LONGEST_S = 3600.0
 """No time-out, deadline or age is longer."""
+MAX_ATTEMPTS = 16
+"""Under way at once in one client; further calls wait for their turn, within their deadline.
+
+As many keep a core busy.  More would only wait for it, and be taken for a server that is slow.
+"""
 MAX_PREFETCH = 2 * MAX_BATCH_IDS
 """Two blocks, each a batch."""
 

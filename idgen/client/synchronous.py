@@ -11,7 +11,7 @@ from typing import Any, Self
 from idgen.client import settings
 from idgen.client.after_fork import watch
 from idgen.client.buffer import Buffer
-from idgen.client.call import Rules
+from idgen.client.call import Call, Rules
 from idgen.client.errors import ClientClosed
 from idgen.client.over_requests import Transport
 from idgen.client.prefetch import Prefetch
@@ -124,6 +124,7 @@ class _Asker:
         self._rules = Rules(chosen, random.random)
         self._lock = threading.Lock()
         """For the rules."""
+        self._turns = threading.Semaphore(settings.MAX_ATTEMPTS)
         self._transport = Transport()
         self.is_closed = False
 
@@ -133,14 +134,22 @@ class _Asker:
             raise ClientClosed
         with self._lock:
             call = self._rules.begin(count, monotonic())
-        while True:
-            with self._lock:
-                url, timeout_s = call.next_attempt(monotonic())
-            reply = self._transport.get(url, count, timeout_s)
-            with self._lock:
-                ids = call.judge(reply, monotonic())
-            if ids is not None:
-                return ids
+        ids = None
+        while ids is None:
+            has_turn = self._turns.acquire(timeout=max(0.0, call.deadline_s - monotonic()))
+            try:
+                ids = self._attempt(call, count)
+            finally:
+                if has_turn:
+                    self._turns.release()
+        return ids
+
+    def _attempt(self, call: Call, count: int) -> list[int] | None:
+        with self._lock:
+            url, timeout_s = call.next_attempt(monotonic())
+        reply = self._transport.get(url, count, timeout_s)
+        with self._lock:
+            return call.judge(reply, monotonic())
 
     def close(self) -> None:
         self.is_closed = True

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from idgen.client import (
     Client,
     ClientClosed,
     ClientError,
+    DeadlinePassed,
     NoServerAnswered,
     RequestRefused,
 )
-from tests.client.scripted import Play, Scripted, answer
+from idgen.client.settings import MAX_ATTEMPTS
+from tests.client.scripted import Play, Scripted, answer, nothing
 from tests.end_to_end.fleet import TOP
 
 ID = struct.pack(">Q", 7)
@@ -92,6 +95,40 @@ def test_a_batch_takes_what_is_at_hand_first_and_asks_for_the_rest(
         assert ids[0] == 1
         assert len(ids) == len(set(ids)) == 100
         assert re.findall(rb"n=(\d+)", b"".join(server.requests))[0] == b"2"
+
+
+def test_a_burst_of_calls_is_no_burst_of_connections() -> None:
+    def patient(kind: type[Client] | type[AsyncClient]) -> Any:
+        return kind(server.url, timeout_s=20, deadline_s=60)
+
+    async def burst() -> list[int]:
+        async with patient(AsyncClient) as some:
+            return list(await asyncio.gather(*(some.next_id() for _ in range(300))))
+
+    with Scripted(numbers()) as server:
+        assert len(set(asyncio.run(burst()))) == 300
+        assert server.connections <= MAX_ATTEMPTS
+    with Scripted(numbers()) as server, patient(Client) as some, ThreadPoolExecutor(50) as pool:
+        assert len(set(pool.map(lambda _: some.next_id(), range(300)))) == 300
+        assert server.connections <= MAX_ATTEMPTS
+
+
+def test_calls_that_wait_for_their_turn_end_at_their_deadline_too() -> None:
+    def impatient(kind: type[Client] | type[AsyncClient]) -> Any:
+        return kind(server.url, timeout_s=0.2, deadline_s=0.2)
+
+    async def all_waiting() -> list[Any]:
+        async with impatient(AsyncClient) as some:
+            calls = [some.next_id() for _ in range(3 * MAX_ATTEMPTS)]
+            return list(await asyncio.gather(*calls, return_exceptions=True))
+
+    with Scripted(nothing) as server, ThreadPoolExecutor(3 * MAX_ATTEMPTS) as pool:
+        errors = asyncio.run(all_waiting())
+        with impatient(Client) as some:
+            waiting = [pool.submit(some.next_id) for _ in range(3 * MAX_ATTEMPTS)]
+            errors += [each.exception() for each in waiting]
+    assert {type(error) for error in errors} <= {NoServerAnswered, DeadlinePassed}
+    assert len(errors) == 6 * MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("n", [0, -1, 65_537, 1.0, "3", None])
