@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 
 pytest.register_assert_rewrite(
-    "tests.end_to_end.fleet", "tests.end_to_end.load", "tests.web.serving"
+    "tests.end_to_end.clients_page",
+    "tests.end_to_end.fleet",
+    "tests.end_to_end.load",
+    "tests.web.serving",
 )
 
 
