@@ -62,6 +62,8 @@ def run(options: argparse.Namespace, around: Surroundings) -> int:
     )
     try:
         tally = asyncio.run(asking)
+    except asyncio.CancelledError:  # so Python 3.11 tells a Ctrl-C that comes before the first step
+        raise KeyboardInterrupt from None
     finally:
         progress.done()
     print("\n".join(tally.lines(options.n)))

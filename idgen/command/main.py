@@ -37,6 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         status = FAILED
     except KeyboardInterrupt:
         _drop(sys.stdout)  # whoever reads may never take what is left
+        _drop(sys.stderr)  # what was cut off complains there when it is thrown away
         status = INTERRUPTED
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -1,10 +1,15 @@
+import asyncio
+import itertools
 import re
+from argparse import Namespace
 
 import pytest
 
 from idgen.client import Attempt, NoServerAnswered, Outcome, RequestRefused
 from idgen.command.asking import Tally
+from idgen.command.bench import run
 from idgen.command.latencies import Latencies
+from idgen.command.surroundings import Surroundings
 from tests.command.shell import on_terminal, shell
 
 FIGURES = re.compile(
@@ -48,6 +53,19 @@ def test_a_terminal_is_told_how_far_it_is_and_is_left_clean(server: str) -> None
     assert status == 0
     assert re.match(r"\r\d of 1 s: [\d,]+ calls, 0 errors\x1b\[K", sent)
     assert sent.endswith("\r\x1b[K")
+
+
+def test_a_ctrl_c_before_the_first_step_is_one_too(nobody: str) -> None:
+    readings = itertools.count()
+
+    def clock() -> float:
+        if next(readings) > 0:  # the first is the progress's
+            raise asyncio.CancelledError
+        return 0.0
+
+    options = Namespace(servers=nobody, connections=1, n=1, seconds=1.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(options, Surroundings({}, lambda: 0, clock))
 
 
 def test_the_tally_counts_errors_by_kind_and_keeps_the_last_words_of_each() -> None:

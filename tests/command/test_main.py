@@ -1,6 +1,7 @@
+import json
 import signal
 import subprocess
-from contextlib import suppress
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tests.command.shell import (
     shell,
     to_nobody,
 )
-from tests.end_to_end.fleet import TOP, until
+from tests.end_to_end.fleet import TOP, answer, until
 
 COMMANDS = ["get", "decode", "bounds", "audit", "bench"]
 
@@ -137,6 +138,7 @@ def test_a_closed_standard_stream_is_as_good_as_none(closed: str) -> None:
     "arguments", [["get", "-n", "1000000000", *PATIENT], ["bench", "--seconds=3600"]]
 )
 def test_ctrl_c_ends_it_quietly_with_130(server: str, arguments: list[str]) -> None:
+    before = ids_given(server)
     process = subprocess.Popen(
         [*COMMAND, *arguments, f"--servers={server}"],
         stdout=subprocess.PIPE,
@@ -144,9 +146,8 @@ def test_ctrl_c_ends_it_quietly_with_130(server: str, arguments: list[str]) -> N
         cwd=TOP,
         env=environment(),
     )
-    try:
-        # A connection to the server tells that it is at work.  Nobody reads what it writes.
-        until(lambda: has_connection(process.pid), "it asks")
+    try:  # nobody reads what it writes
+        until(lambda: ids_given(server) > before, "it asks")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert process.communicate()[1] == b""
@@ -154,12 +155,29 @@ def test_ctrl_c_ends_it_quietly_with_130(server: str, arguments: list[str]) -> N
         process.kill()
 
 
-def has_connection(pid: int) -> bool:
-    """Whether it has a socket open."""
-    with suppress(FileNotFoundError):  # one that has just been closed
-        descriptors = Path(f"/proc/{pid}/fd").iterdir()
-        return any(str(each.readlink()).startswith("socket:") for each in descriptors)
-    return False
+def ids_given(server: str) -> int:
+    """By a server since it started."""
+    _, stats = answer(int(server.rpartition(":")[2]), "/stats")
+    return int(json.loads(stats)["generated_ids"])
+
+
+def test_what_ctrl_c_cuts_off_doesn_t_complain() -> None:
+    script = """
+from idgen.command import bounds, main
+
+class Half:
+    def __del__(self):
+        raise ValueError("half made")
+
+def run(options, around):
+    half = Half()
+    raise KeyboardInterrupt
+
+bounds.run = run
+raise SystemExit(main.run(["bounds", "0", "0"]))
+"""
+    done = ended([sys.executable, "-c", script])
+    assert (done.status, done.err) == (130, "")
 
 
 def test_ctrl_c_while_it_begins_is_quiet_too(tmp_path: Path) -> None:
