@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from idgen.client import settings
 from idgen.client.after_fork import watch
@@ -15,6 +15,7 @@ from idgen.client.buffer import Buffer
 from idgen.client.call import Rules
 from idgen.client.errors import ClientClosed
 from idgen.client.over_aiohttp import Transport
+from idgen.client.wiped import wiped_number
 from idgen.limits import MAX_BATCH_IDS
 
 
@@ -50,12 +51,12 @@ class AsyncClient:
     async def next_id(self) -> int:
         """One ID, 0..2^63-1.  Raises a ClientError."""
         # In one function: with prefetch, each call more would cost a fifth.
-        block = self._buffer.block
-        if monotonic() < block.expires_s:
+        buffer = self._buffer
+        if monotonic() < buffer.expires_s[0]:
             try:
-                return block.pop()
+                return buffer.pop()
             except IndexError:
-                pass  # it is used up
+                pass  # the block is used up
         return await (await self._asker()).next_id()
 
     async def next_ids(self, n: int) -> list[int]:
@@ -93,9 +94,13 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client can't be copied or pickled: IDs would be given twice")
+
     def _begin(self) -> None:
+        self._pid = os.getpid()
         chosen = self._settings
-        self._buffer = Buffer(chosen.prefetch, chosen.max_age_s)
+        self._buffer = Buffer(chosen.prefetch, chosen.max_age_s, wiped_number())
         self._rules = Rules(chosen, random.random)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._current: _Asker | None = None
@@ -110,6 +115,8 @@ class AsyncClient:
         """Of the loop that runs: connections and tasks belong to one."""
         if self._is_closed:
             raise ClientClosed
+        if os.getpid() != self._pid:  # forked by C, or after_fork.py would have seen to it
+            self._start_anew()
         loop = asyncio.get_running_loop()
         if self._current is None or self._loop is not loop:
             before, loop_before = self._current, self._loop

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from idgen.client import settings
 from idgen.client.after_fork import watch
@@ -15,6 +15,7 @@ from idgen.client.call import Call, Rules
 from idgen.client.errors import ClientClosed
 from idgen.client.over_requests import Transport
 from idgen.client.prefetch import Prefetch
+from idgen.client.wiped import wiped_number
 from idgen.limits import MAX_BATCH_IDS
 
 
@@ -61,12 +62,13 @@ class Client:
     def next_id(self) -> int:
         """One ID, 0..2^63-1.  Raises a ClientError."""
         # In one function: with prefetch, each call more would cost a fifth.
-        block = self._buffer.block
-        if monotonic() < block.expires_s:
+        buffer = self._buffer
+        if monotonic() < buffer.expires_s[0]:
             try:
-                return block.pop()
+                return buffer.pop()
             except IndexError:
-                pass  # it is used up
+                pass  # the block is used up
+        self._start_anew_if_forked()
         return self._asker.ask(1)[0] if self._prefetch is None else self._prefetch.next_id()
 
     def next_ids(self, n: int) -> list[int]:
@@ -75,6 +77,7 @@ class Client:
         Raises BadArgument and ClientError; IDs at hand are then lost, never given again.
         """
         settings.check_count("n", n, 1, MAX_BATCH_IDS)
+        self._start_anew_if_forked()
         ids = self._prefetch.take(n) if self._prefetch is not None else []
         return ids + self._asker.ask(n - len(ids)) if len(ids) < n else ids
 
@@ -103,18 +106,27 @@ class Client:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client can't be copied or pickled: IDs would be given twice")
+
     def _begin(self) -> None:
+        self._pid = os.getpid()
         size = self._settings.prefetch
         self._asker = _Asker(self._settings)
-        self._buffer = Buffer(size, self._settings.max_age_s)
+        self._buffer = Buffer(size, self._settings.max_age_s, wiped_number())
         self._prefetch = Prefetch(self._asker.ask, self._buffer) if size else None
+
+    def _start_anew_if_forked(self) -> None:
+        if os.getpid() != self._pid:  # by C, or after_fork.py would have seen to it
+            self._start_anew()
 
     def _start_anew(self) -> None:
         """In a child: what the parent holds is its own."""
         if self._prefetch is not None:
             self._prefetch.close.detach()  # would wait for a lock that a thread of the parent has
-        if not self._is_closed:
-            self._begin()
+        self._begin()
+        if self._is_closed:
+            self.close()
 
 
 class _Asker:

@@ -8,6 +8,7 @@ import pytest
 from idgen.client.async_prefetch import AsyncPrefetch
 from idgen.client.buffer import Buffer
 from idgen.client.errors import ClientClosed, NoServerAnswered
+from idgen.client.wiped import wiped_number
 
 SIZE = 10
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Source:
 @asynccontextmanager
 async def filling() -> AsyncIterator[tuple[Source, AsyncPrefetch]]:
     source = Source()
-    prefetch = AsyncPrefetch(source.ask, Buffer(SIZE, max_age_s=3600))
+    prefetch = AsyncPrefetch(source.ask, Buffer(SIZE, 3600, wiped_number()))
     yield source, prefetch
     source.flows.set()
     await prefetch.stop()

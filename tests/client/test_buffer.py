@@ -1,13 +1,14 @@
 import pytest
 
 from idgen.client.buffer import Buffer
+from idgen.client.wiped import wiped_number
 
 NOW = 1000.0
 MAX_AGE_S = 10.0
 
 
 def buffer(size: int = 10) -> Buffer:
-    return Buffer(size, MAX_AGE_S)
+    return Buffer(size, MAX_AGE_S, wiped_number())
 
 
 def drained(some: Buffer, now_s: float = NOW) -> list[int]:
@@ -73,11 +74,11 @@ def test_a_younger_block_takes_the_place_of_one_that_is_too_old() -> None:
 
 def test_a_block_in_use_knows_how_long_it_may_be_popped_from() -> None:
     some = buffer()
-    assert some.block.expires_s == 0
+    assert some.expires_s[0] == 0
     some.add([1, 2], NOW)
     some.next(NOW)
-    assert some.block.expires_s == NOW + MAX_AGE_S
-    assert some.block.pop() == 2
+    assert some.expires_s[0] == NOW + MAX_AGE_S
+    assert some.pop() == 2
 
 
 def test_a_buffer_in_use_is_made_younger_at_half_its_age() -> None:

@@ -1,7 +1,9 @@
 """What both clients take and refuse, against servers that say what the test has written down."""
 
 import asyncio
+import copy
 import itertools
+import pickle
 import re
 import socket
 import struct
@@ -199,6 +201,13 @@ def test_making_a_client_does_nothing_yet(kind: type[Client]) -> None:
     with Scripted(answer(ID)) as server:
         kind(server.url, prefetch=100)
         assert server.connections == 0
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_client_cannot_be_had_twice(kind: type[Client], again: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match="a client can't be copied or pickled"):
+        again(kind("127.0.0.1:8080"))
 
 
 def test_all_that_is_offered_is_there() -> None:

@@ -10,6 +10,7 @@ import pytest
 from idgen.client.buffer import Buffer
 from idgen.client.errors import ClientClosed, NoServerAnswered
 from idgen.client.prefetch import Prefetch
+from idgen.client.wiped import wiped_number
 from tests.end_to_end.fleet import until
 
 SIZE = 10
@@ -41,7 +42,7 @@ def source() -> Source:
 
 @pytest.fixture
 def prefetch(source: Source) -> Iterator[Prefetch]:
-    made = Prefetch(source.ask, Buffer(SIZE, max_age_s=3600))
+    made = Prefetch(source.ask, Buffer(SIZE, 3600, wiped_number()))
     yield made
     source.flows.set()
     made.close()
@@ -155,7 +156,7 @@ def test_nothing_is_given_after_a_close(prefetch: Prefetch) -> None:
 
 
 def test_one_that_nobody_closes_ends_its_thread_when_it_is_forgotten(source: Source) -> None:
-    forgotten = Prefetch(source.ask, Buffer(SIZE, max_age_s=3600))
+    forgotten = Prefetch(source.ask, Buffer(SIZE, 3600, wiped_number()))
     forgotten.next_id()
     del forgotten
     gc.collect()
@@ -163,7 +164,7 @@ def test_one_that_nobody_closes_ends_its_thread_when_it_is_forgotten(source: Sou
 
 
 def test_ids_get_no_older_than_they_may(source: Source) -> None:
-    short = Prefetch(source.ask, Buffer(SIZE, max_age_s=0.01))
+    short = Prefetch(source.ask, Buffer(SIZE, 0.01, wiped_number()))
     assert short.next_id() == 0
     until(full(source), "the buffer is full")
     time.sleep(0.02)

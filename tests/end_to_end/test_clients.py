@@ -206,15 +206,17 @@ def test_with_all_servers_gone_prefetched_ids_go_on_as_long_as_they_last(
 
 
 FORKS = """
-import os, sys
+import ctypes, os, sys
 from idgen.client import Client
+
+fork = {"Python": os.fork, "C": ctypes.PyDLL(None).fork}[sys.argv[2]]
 
 client = Client.from_env(prefetch=int(sys.argv[1]))
 ids = [client.next_id() for _ in range(3)]
 pipes = []
 for _ in range(4):
     read, write = os.pipe()
-    if not os.fork():
+    if not fork():
         os.write(write, " ".join(str(client.next_id()) for _ in range(300)).encode())
         os._exit(0)
     os.close(write)
@@ -228,10 +230,10 @@ print(*ids)
 """
 
 
-def printed_ids(script: str, prefetch: int, server: Process) -> list[str]:
+def printed_ids(script: str, server: Process, *arguments: object) -> list[str]:
     """What a program prints that uses a client of this server; it must not complain."""
     ended = subprocess.run(
-        [sys.executable, "-c", script, str(prefetch)],
+        [sys.executable, "-c", script, *map(str, arguments)],
         cwd=TOP,
         env=os.environ | {"FLAKE_SERVERS": f"127.0.0.1:{server.port}"},
         capture_output=True,
@@ -243,11 +245,13 @@ def printed_ids(script: str, prefetch: int, server: Process) -> list[str]:
 
 
 @pytest.mark.parametrize("prefetch", [0, 1000])
+@pytest.mark.parametrize("forked_by", ["Python", "C"])
 def test_a_forked_child_shares_no_id_and_no_connection_with_its_parent(
-    servers: list[Process], prefetch: int
+    servers: list[Process], forked_by: str, prefetch: int
 ) -> None:
+    """C's fork, which Python isn't told of, is what uWSGI does."""
     until(servers[0].serves, "it serves")
-    ids = printed_ids(FORKS, prefetch, servers[0])
+    ids = printed_ids(FORKS, servers[0], prefetch, forked_by)
     assert len(ids) == len(set(ids)) == 3 + 5 * 300
 
 
@@ -292,7 +296,7 @@ def test_an_async_client_outlives_its_loop_and_a_fork(
     servers: list[Process], script: str, prefetch: int
 ) -> None:
     until(servers[0].serves, "it serves")
-    ids = printed_ids(script, prefetch, servers[0])
+    ids = printed_ids(script, servers[0], prefetch)
     assert len(ids) == len(set(ids)) == 72
 
 
