@@ -16,11 +16,13 @@ class Terminal(io.StringIO):
 def test_a_terminal_is_told_from_time_to_time_in_one_line() -> None:
     terminal, clock = Terminal(), MonotonicClock()
     progress = Progress(terminal, clock)
+    clock.now_s += EVERY_S / 2
     progress.tell("too early")
-    clock.now_s += EVERY_S + 0.01
+    clock.now_s += EVERY_S
     progress.tell("one")
+    clock.now_s += EVERY_S / 2
     progress.tell("too early again")
-    clock.now_s += EVERY_S + 0.01
+    clock.now_s += EVERY_S
     progress.tell("two")
     progress.done()
     assert terminal.getvalue() == "\rone\x1b[K\rtwo\x1b[K\r\x1b[K"

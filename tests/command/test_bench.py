@@ -10,6 +10,7 @@ from idgen.command.asking import Tally
 from idgen.command.bench import run
 from idgen.command.latencies import Latencies
 from idgen.command.surroundings import Surroundings
+from tests.command.recording import recording
 from tests.command.shell import on_terminal, shell
 
 FIGURES = re.compile(
@@ -53,6 +54,17 @@ def test_a_terminal_is_told_how_far_it_is_and_is_left_clean(server: str) -> None
     assert status == 0
     assert re.match(r"\r\d of 1 s: [\d,]+ calls, 0 errors\x1b\[K", sent)
     assert sent.endswith("\r\x1b[K")
+
+
+def test_a_task_goes_on_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = itertools.count()  # a second each time it is read, however fast this machine is
+    with recording(lambda before: 200 if before else 500) as (server, targets):
+        options = Namespace(servers=server, connections=1, n=7, seconds=200.0)
+        assert run(options, Surroundings({}, lambda: 0, lambda: float(next(clock)))) == 0
+    assert set(targets) == {"/?n=7"}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{len(targets) - 1} calls in ")
+    assert lines[2] == "1 errors"
 
 
 def test_a_ctrl_c_before_the_first_step_is_one_too(nobody: str) -> None:

@@ -1,15 +1,10 @@
-import struct
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Callable
 
 import pytest
 
 from idgen.command.main import run
 from idgen.decoding import decode
+from tests.command.recording import recording
 from tests.command.shell import PATIENT, Ended, shell
 
 
@@ -53,41 +48,6 @@ def test_a_server_that_isn_t_there_is_one_line_and_exit_status_1(
     assert done.err.startswith("flake-client: no server gave IDs")
     assert nobody in done.err
     assert done.err.count("\n") == 1
-
-
-@contextmanager
-def recording(answers: Callable[[int], int], wait_s: float = 0) -> Iterator[tuple[str, list[str]]]:
-    """HOST:PORT of a server, and the targets that it was asked for.
-
-    answers: by how many came before the status.
-    """
-    targets: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            status = answers(len(targets))
-            targets.append(self.path)
-            time.sleep(wait_s)
-            n = int(parse_qs(urlsplit(self.path).query).get("n", ["1"])[0])
-            body = struct.pack(f">{n}Q", *range(n)) if status == 200 else b"out of order"
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}", targets
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_many_are_asked_for_in_requests_that_nginx_has_the_patience_for(

@@ -1,7 +1,11 @@
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,8 @@ from tests.command.shell import (
 )
 from tests.end_to_end.fleet import TOP, answer, until
 
+INTERRUPTIBLE = ["env", "--default-signal=INT", *COMMAND]
+"""A shell that runs the tests in its background has them ignore SIGINT."""
 COMMANDS = ["get", "decode", "bounds", "audit", "bench"]
 
 
@@ -140,19 +146,52 @@ def test_a_closed_standard_stream_is_as_good_as_none(closed: str) -> None:
 def test_ctrl_c_ends_it_quietly_with_130(server: str, arguments: list[str]) -> None:
     before = ids_given(server)
     process = subprocess.Popen(
-        [*COMMAND, *arguments, f"--servers={server}"],
+        [*INTERRUPTIBLE, *arguments, f"--servers={server}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=TOP,
         env=environment(),
     )
-    try:  # nobody reads what it writes
+    try:
         until(lambda: ids_given(server) > before, "it asks")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert process.communicate()[1] == b""
     finally:
         process.kill()
+
+
+def test_ctrl_c_doesn_t_wait_for_whoever_doesn_t_read() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):  # it is full
+        while True:
+            os.write(writing, b"x")
+    os.set_blocking(writing, True)
+    process = subprocess.Popen(
+        [*INTERRUPTIBLE, "decode"],
+        stdin=subprocess.PIPE,
+        stdout=writing,
+        cwd=TOP,
+        env=environment(),
+    )
+    os.close(writing)
+    assert process.stdin
+    ids = process.stdin.fileno()
+    try:
+        os.write(ids, b"%d\n" % GOLDEN)
+        until(lambda: waiting_bytes(ids) == 0, "the ID is read")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(reading)
+
+
+def waiting_bytes(pipe: int) -> int:
+    """That nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def ids_given(server: str) -> int:
