@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from idgen.client.settings import MAX_ATTEMPTS
 from idgen.command.options import add_command, add_servers, seconds, servers, whole_number
 from idgen.command.surroundings import Surroundings
 from idgen.limits import MAX_BATCH_IDS
@@ -12,7 +13,6 @@ from idgen.progress import Progress
 if TYPE_CHECKING:
     from idgen.command.options import Commands
 
-MAX_CONNECTIONS = 1000
 TIMEOUT_S = 2.0
 DEADLINE_S = 4.0
 """Longer than a program would wait: a stall is to be seen as latency, not as a retry."""
@@ -36,11 +36,11 @@ def add_to(commands: "Commands") -> None:
     )
     parser.add_argument(
         "--connections",
-        type=whole_number(1, MAX_CONNECTIONS),
+        type=whole_number(1, MAX_ATTEMPTS),
         default=8,
         metavar="C",
-        help=f"tasks at a time, up to {MAX_CONNECTIONS} (default: %(default)s); past 256 to one "
-        "server they wait for each other's connections",
+        help=f"tasks at a time, up to {MAX_ATTEMPTS}, as many as a client has under way "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "-n", type=whole_number(1, MAX_BATCH_IDS), default=1, help="IDs a call (default: 1)"
