@@ -206,13 +206,14 @@ def test_with_all_servers_gone_prefetched_ids_go_on_as_long_as_they_last(
 
 
 FORKS = """
-import ctypes, os, sys
+import ctypes, os, sys, time
 from idgen.client import Client
 
 fork = {"Python": os.fork, "C": ctypes.PyDLL(None).fork}[sys.argv[2]]
 
 client = Client.from_env(prefetch=int(sys.argv[1]))
 ids = [client.next_id() for _ in range(3)]
+time.sleep(0.5)  # until the buffer is full: Python can't fork in C while its threads are busy
 pipes = []
 for _ in range(4):
     read, write = os.pipe()
@@ -233,14 +234,15 @@ print(*ids)
 def printed_ids(script: str, server: Process, *arguments: object) -> list[str]:
     """What a program prints that uses a client of this server; it must not complain."""
     ended = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
+        # Of GNU's: it ends children that hang as well.
+        ["timeout", "--kill-after=1", "60", sys.executable, "-c", script, *map(str, arguments)],
         cwd=TOP,
         env=os.environ | {"FLAKE_SERVERS": f"127.0.0.1:{server.port}"},
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert ended.stderr == ""
+    assert ended.returncode == 0
     return ended.stdout.split()
 
 
