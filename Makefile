@@ -46,10 +46,11 @@ check: .venv/test-installed .venv/bench-installed
 
 lock: .venv/test-installed
 	@$(PIP_INSTALL) uv
-	@$(LOCK) --extra fleet --extra redis -o requirements/run.lock
-	@$(LOCK) --extra fleet --extra redis --extra audit --extra client --extra async-client --extra test -c requirements/run.lock -o requirements/test.lock
+	@$(LOCK) $(RUN_EXTRAS) -o requirements/run.lock
+	@$(LOCK) $(RUN_EXTRAS) --extra audit --extra test -c requirements/run.lock -o requirements/test.lock
 	@$(LOCK) --extra bench -c requirements/test.lock -o requirements/bench.lock
 
+RUN_EXTRAS := --extra fleet --extra redis --extra client --extra async-client
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes setup.py
 
