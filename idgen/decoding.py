@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from idgen.errors import BadArgument
+from idgen.errors import BadArgument, shown
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_ID, Layout, unpack
 from idgen.moments import utc
 
@@ -30,7 +30,7 @@ def decode(flake_id: int, epoch_ms: int = DEFAULT_EPOCH_MS) -> Decoded:
     Raises BadArgument for what is no ID: those are whole numbers from 0 to MAX_ID.
     """
     if not isinstance(flake_id, int) or not 0 <= flake_id <= MAX_ID:
-        raise BadArgument(f"an ID is a whole number from 0 to {MAX_ID}, not {flake_id!r:.64}")
+        raise BadArgument(f"an ID is a whole number from 0 to {MAX_ID}, not {shown(flake_id)}")
     parts = unpack(flake_id)
     unix_ms = Layout(epoch_ms).unix_ms(parts.timestamp)
     return Decoded(flake_id, unix_ms, parts.timestamp, parts.worker_id, parts.sequence)

@@ -6,6 +6,20 @@ cause that answers, logs and metrics share.  No exception here knows HTTP.
 
 from typing import ClassVar
 
+MAX_SHOWN = 64
+"""How much of a wrong value a message repeats, in characters."""
+
+
+def shown(value: object) -> str:
+    """A wrong value as a message repeats it, whatever it is."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "…")
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python is ready to write
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
 
 class FlakeError(Exception):
     """Base of all errors that Flake raises on purpose."""

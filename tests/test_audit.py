@@ -100,16 +100,43 @@ def test_nothing_at_all_is_no_duplicate() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"12\n-5\n", "audit: -: b'-' is no digit"),
-        (b"1" * 20, "audit: -: a line has more than 19 digits"),
-        (b"9999999999999999999", "audit: -: an ID has its top bit set; is it big-endian?"),
-        (b"\x00" * 9, "audit: -: 1 bytes are left over; an ID has 8"),
+        (b"12\n-5\n", "flake-client: -: b'-' is no digit"),
+        (b"1" * 20, "flake-client: -: a line has more than 19 digits"),
+        (b"9999999999999999999", "flake-client: -: an ID has its top bit set; is it big-endian?"),
+        (b"\x00" * 9, "flake-client: -: 1 bytes are left over; an ID has 8"),
     ],
 )
 def test_what_is_no_id_is_refused(data: bytes, message: str) -> None:
     kind = "binary" if b"\x00" in data else "text"
     status, _, stderr = run(f"--format={kind}", stdin=data)
     assert (status, stderr) == (2, message + "\n")
+
+
+@pytest.mark.parametrize(
+    "data", [b"1f3367641effffff\n", b'"2248254318702493695",12\n' * 40, b"hello\n"]
+)
+def test_text_of_another_kind_is_not_taken_for_binary(data: bytes) -> None:
+    status, _, stderr = run(stdin=data)
+    assert status == 2
+    assert stderr == (
+        "flake-client: -: neither IDs in decimal, one a line, nor in binary; see --format\n"
+    )
+
+
+def test_standard_input_can_be_named_and_a_pipe_is_a_file(tmp_path: Path) -> None:
+    assert run("-", stdin=text(DISTINCT))[1][0] == "1,500 IDs"
+    (tmp_path / "ids").write_bytes(text(DISTINCT))
+    command = f"{sys.executable} -m idgen audit <(cat {tmp_path / 'ids'})"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith("1,500 IDs\n")
+
+
+def test_its_former_name_is_no_silent_success() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "idgen.audit"], input="1\n1\n", capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "python -m idgen audit" in ended.stderr
 
 
 def test_a_file_that_isn_t_there_is_refused() -> None:

@@ -1,65 +1,89 @@
 """A task that keeps a buffer full: prefetch.py's twin for one event loop."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from contextlib import suppress
+from time import monotonic
+from typing import Protocol
 
 from idgen.client.buffer import Buffer
 from idgen.client.errors import ClientClosed
-from idgen.client.prefetch import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from idgen.client.prefetch import FILLS_TO_WAIT_FOR, FIRST_PAUSE_S, LONGEST_PAUSE_S
+from idgen.limits import MAX_BATCH_IDS
 
-AsyncAsk = Callable[[int], Awaitable[list[int]]]
-"""Gets so many IDs, or raises a ClientError."""
+
+class AsyncAsk(Protocol):
+    """Gets so many IDs, or raises a ClientError.  begun_s: its deadline counts from then."""
+
+    def __call__(self, count: int, begun_s: float | None = None) -> Awaitable[list[int]]: ...
 
 
 class AsyncPrefetch:
     """Fills a buffer.  To be made while the loop runs, and for its tasks alone."""
 
-    def __init__(self, ask: AsyncAsk, buffer: Buffer) -> None:
+    def __init__(self, ask: AsyncAsk, buffer: Buffer, deadline_s: float) -> None:
         self._ask = ask
         self._buffer = buffer
+        self._deadline_s = deadline_s
         self._is_needed = asyncio.Event()
         """Set when the task has to look before its time."""
         self._filled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Of the fill that is under way or comes next: all who wait for IDs wait for one."""
+        self._waiting = 0
+        """Callers that wait: a fill asks for one ID more for each."""
         self._task = asyncio.create_task(self._run(), name="flake-prefetch")
 
     async def next_id(self) -> int:
-        """One ID; waits only where there is none.  Raises what the fill raised that it awaited."""
-        while True:
-            self._is_needed.set()
-            try:
-                return self._buffer.next(time.monotonic())
-            except IndexError:
-                # A caller that is cancelled isn't the only one who waits.
-                await asyncio.shield(self._filled)
+        """One ID; waits for a fill only where there is none.
+
+        Whoever gets none of these either asks a server for one: it takes longer to come than an ID
+        may be kept, or the task has ended, as asyncio.run ends all at its end.  Raises what a fill
+        raised.
+        """
+        begun_s = monotonic()
+        self._waiting += 1
+        try:
+            for fills_to_wait_for in range(FILLS_TO_WAIT_FOR, -1, -1):
+                self._is_needed.set()
+                with suppress(IndexError):
+                    return self._buffer.next(monotonic())
+                if fills_to_wait_for:
+                    await self._wait(self._filled, begun_s + self._deadline_s - monotonic())
+        finally:
+            self._waiting -= 1
+        return (await self._ask(1, begun_s))[0]
+
+    async def _wait(self, filled: asyncio.Future[None], within_s: float) -> None:
+        await asyncio.wait(
+            [filled, self._task], timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if filled.done():
+            filled.result()
 
     def take(self, n: int) -> list[int]:
         """Up to n IDs, as many as are at hand."""
         self._is_needed.set()
         ids: list[int] = []
-        try:
+        with suppress(IndexError):
             while len(ids) < n:
-                ids.append(self._buffer.next(time.monotonic()))
-        except IndexError:
-            pass
+                ids.append(self._buffer.next(monotonic()))
         return ids
 
     async def stop(self) -> None:
         """The task ends; whoever waits is told."""
         self._buffer.clear()
+        self._tell(ClientClosed())
         self._task.cancel()
         await asyncio.wait([self._task])
-        self._tell(ClientClosed())
 
     async def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             self._is_needed.clear()
-            now_s = time.monotonic()
-            due_s = self._buffer.wants_at_s(now_s)
-            if due_s is None or due_s > now_s:
-                await self._need(None if due_s is None else due_s - now_s)
+            now_s = monotonic()
+            wait_s = self._buffer.wants_in_s(now_s)
+            if wait_s != 0:
+                await self._need(wait_s)
             elif await self._fill(now_s):
                 pause_s = FIRST_PAUSE_S
             else:
@@ -76,7 +100,7 @@ class AsyncPrefetch:
     async def _fill(self, now_s: float) -> bool:
         """Ask for a block; whether it came.  Whoever waits is told either way."""
         try:
-            ids = await self._ask(self._buffer.block_size)
+            ids = await self._ask(min(self._buffer.block_size + self._waiting, MAX_BATCH_IDS))
         except Exception as error:  # a bug of ours too: nobody may wait for ever
             self._tell(error)
             return False

@@ -9,13 +9,12 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from idgen.client import settings
-from idgen.client.after_fork import watch
 from idgen.client.async_prefetch import AsyncPrefetch
 from idgen.client.buffer import Buffer
 from idgen.client.call import Rules
 from idgen.client.errors import ClientClosed
 from idgen.client.over_aiohttp import Transport
-from idgen.client.wiped import wiped_number
+from idgen.client.wiped import Wiped
 from idgen.limits import MAX_BATCH_IDS
 
 
@@ -40,8 +39,8 @@ class AsyncClient:
     ) -> None:
         self._settings = settings.checked(servers, timeout_s, deadline_s, prefetch, max_age_s)
         self._is_closed = False
-        self._begin()
-        watch(self, AsyncClient._start_anew)
+        self._own = _Own(self._settings)
+        self._buffer = self._own.buffer
 
     @classmethod
     def from_env(cls, **others: Any) -> Self:
@@ -72,9 +71,8 @@ class AsyncClient:
     async def close(self) -> None:
         """End the connections and the prefetch.  Nothing is lost but the numbers at hand."""
         self._is_closed = True
-        self._buffer.clear()
-        if self._current is not None and self._loop is asyncio.get_running_loop():
-            await self._current.close()
+        if not self._own.is_a_parents:
+            await self._own.close()
 
     def __aiter__(self) -> AsyncIterator[int]:
         """IDs without end."""
@@ -97,33 +95,54 @@ class AsyncClient:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client can't be copied or pickled: IDs would be given twice")
 
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        chosen = self._settings
-        self._buffer = Buffer(chosen.prefetch, chosen.max_age_s, wiped_number())
-        self._rules = Rules(chosen, random.random)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._current: _Asker | None = None
-
-    def _start_anew(self) -> None:
-        """In a child: what the parent holds is its own."""
-        # Kept, since to finalize it would take the parent's sockets out of an epoll that is shared.
-        self._of_parent = self._current
-        self._begin()
-
     async def _asker(self) -> "_Asker":
-        """Of the loop that runs: connections and tasks belong to one."""
+        """Of this process and of the loop that runs: connections and tasks belong to one."""
         if self._is_closed:
             raise ClientClosed
-        if os.getpid() != self._pid:  # forked by C, or after_fork.py would have seen to it
-            self._start_anew()
+        if self._own.is_a_parents:
+            _kept.append(self._own)
+            self._own = _Own(self._settings)
+            self._buffer = self._own.buffer
+        return await self._own.asker()
+
+
+_kept: list["_Own"] = []
+"""What belongs to a parent's event loop: to collect it would take sockets out of an epoll that
+the child shares, and the parent would wait for them for ever."""
+
+
+class _Own:
+    """All that must not be in two processes."""
+
+    def __init__(self, chosen: settings.Settings) -> None:
+        self._mark = Wiped()
+        self._expires_s = Wiped()
+        self._rules = Rules(chosen, random.random)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asker: _Asker | None = None
+        self.buffer = Buffer(chosen.prefetch, chosen.max_age_s, self._expires_s.number)
+        self._mark.number[0] = 1.0
+
+    @property
+    def is_a_parents(self) -> bool:
+        """Whether this process was forked since."""
+        return self._mark.number[0] == 0.0
+
+    async def asker(self) -> "_Asker":
+        """That of the loop that runs."""
         loop = asyncio.get_running_loop()
-        if self._current is None or self._loop is not loop:
-            before, loop_before = self._current, self._loop
-            self._loop, self._current = loop, _Asker(self._rules, self._buffer)
+        if self._asker is None or self._loop is not loop:
+            before, loop_before = self._asker, self._loop
+            self._loop, self._asker = loop, _Asker(self._rules, self.buffer)
             if before is not None and loop_before is not None and loop_before.is_closed():
-                await before.transport.close()
-        return self._current
+                await before.transport.close()  # or aiohttp would complain
+        return self._asker
+
+    async def close(self) -> None:
+        """Whoever asks now is told so."""
+        self.buffer.clear()
+        if self._asker is not None and self._loop is asyncio.get_running_loop():
+            await self._asker.close()
 
 
 class _Asker:
@@ -133,19 +152,26 @@ class _Asker:
         self._rules = rules
         self._turns = asyncio.Semaphore(settings.MAX_ATTEMPTS)
         self.transport = Transport()
-        size = rules.settings.prefetch
-        self._prefetch = AsyncPrefetch(self.ask, buffer) if size else None
+        self._is_closed = False
+        chosen = rules.settings
+        self._prefetch = (
+            AsyncPrefetch(self.ask, buffer, chosen.deadline_s) if chosen.prefetch else None
+        )
 
-    async def ask(self, count: int) -> list[int]:
-        """So many IDs of one server, in ascending order.  Raises a ClientError."""
-        call = self._rules.begin(count, monotonic())
+    async def ask(self, count: int, begun_s: float | None = None) -> list[int]:
+        """So many IDs of one server, in ascending order.  Raises a ClientError.
+
+        begun_s: when the caller began, if that wasn't now; its deadline counts from then.
+        """
+        call = self._rules.begin(count, monotonic() if begun_s is None else begun_s)
         ids = None
         while ids is None:
             has_turn = await self._turn(call.deadline_s - monotonic())
             try:
+                if self._is_closed:
+                    raise ClientClosed
                 url, timeout_s = call.next_attempt(monotonic())
-                reply = await self.transport.get(url, count, timeout_s)
-                ids = call.judge(reply, monotonic())
+                ids = call.judge(await self.transport.get(url, count, timeout_s), monotonic())
             finally:
                 if has_turn:
                     self._turns.release()
@@ -167,6 +193,8 @@ class _Asker:
         return self._prefetch.take(n) if self._prefetch is not None else []
 
     async def close(self) -> None:
+        """Whoever asks from now on is told so, and whoever asks now after the attempt."""
+        self._is_closed = True
         if self._prefetch is not None:
             await self._prefetch.stop()
         await self.transport.close()

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from idgen.limits import MAX_BATCH_IDS
 
+LOOKS = 8
+"""So often in the longest age of an ID a buffer is looked at that nobody seemed to use."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Block:
@@ -23,7 +26,7 @@ class _Block:
 class Buffer:
     """Holds up to size IDs, none of them older than max_age_s.
 
-    expires_s: a sequence of one number, 0.0 (wiped.py).
+    expires_s: a sequence of one number, 0.0, which a fork wipes (wiped.py).
 
     pop and expires_s are there for whoever can't afford a call of this class's: pop() gives the
     next ID of the block in use or raises IndexError, and may be called until expires_s[0].
@@ -49,8 +52,7 @@ class Buffer:
             if not self._later:
                 self._use_nothing()
                 raise IndexError
-            block = self._later.popleft()
-            self._use(block.ids, block.asked_s + self._max_age_s)
+            self._use_next()
 
     def clear(self) -> None:
         """All IDs are forgotten."""
@@ -58,24 +60,34 @@ class Buffer:
         self._use_nothing()
 
     def add(self, ids: Iterable[int], asked_s: float) -> None:
-        """A block that was asked for at asked_s; it takes the place of a later one if need be."""
-        if not self._has_room:
-            self._later.clear()
+        """A block that was asked for at asked_s.  It takes the place of one that isn't in use."""
+        self._later.clear()
         self._later.append(_Block(deque(ids), asked_s))
+        if not self._ids:
+            self._use_next()
         self._left_at_add = len(self._ids)
 
-    def wants_at_s(self, now_s: float) -> float | None:
-        """When the next block should be asked for; None: when IDs are taken again.
+    def wants_in_s(self, now_s: float) -> float | None:
+        """In how many seconds to look again; 0: now is the time for a block; None: not by itself.
 
-        At once where there is room.  Where there is none, when the newest block is half as old
-        as it may get, so that buffers that are little used outlast an outage too; but never
-        for somebody who takes no IDs.
+        It is time where there is room.  Where there is none, when the newest block is half as old
+        as it may get, so that buffers that are little used outlast an outage too; but not for
+        somebody who has taken no ID since it came.  (Those who pop tell nobody: hence the looks.)
         """
         if self._has_room:
-            return now_s
-        if not self._later or len(self._ids) == self._left_at_add:
+            return 0
+        if not self._later:
             return None
-        return self._later[-1].asked_s + self._max_age_s / 2
+        age_s = now_s - self._later[-1].asked_s
+        if age_s < self._max_age_s / 2:
+            return self._max_age_s / 2 - age_s
+        if len(self._ids) != self._left_at_add:
+            return 0
+        return self._max_age_s / LOOKS if age_s < self._max_age_s else None
+
+    def _use_next(self) -> None:
+        block = self._later.popleft()
+        self._use(block.ids, block.asked_s + self._max_age_s)
 
     def _use_nothing(self) -> None:
         self._use(deque(), 0.0)
@@ -88,5 +100,5 @@ class Buffer:
 
     @property
     def _has_room(self) -> bool:
-        held = len(self._ids) + sum(len(block.ids) for block in self._later)
-        return held + self.block_size <= self._size
+        """For one block beside the one in use; for one alone where only one ID is to be held."""
+        return not self._later and (self._size > 1 or not self._ids)

@@ -14,9 +14,10 @@ Pure.  A Call says what to try next, the caller does it and tells what came of i
   several has failed, at the one that has failed least of those that took the connection.  It may
   only be slow: without this a stall of the last living server would be an error.
 - A connection that breaks off before an answer may be one that the server had closed for idleness;
-  so that server is asked once more, at once.  An ID that was lost on the way is no harm.
+  so a server in good order is asked once more, at once.  An ID that was lost on the way is no harm.
 - Asking a server that is known to fail, after another one, is paid from the budget.  Going on to
-  one that is in good order is free: that is what it is there for.
+  one that is in good order is free, that is what it is there for; and so is going on after nothing
+  but connections that were refused, since those were no work for anybody.
 """
 
 from collections.abc import Callable
@@ -63,6 +64,8 @@ class Call:
         self._may_ask_again = len(self._order) > 1
         self._asked_again: set[str] = set()
         self._attempts: list[Attempt] = []
+        self._has_asked = False
+        """Whether an attempt has been more than a connection that was refused."""
         self._server = ""
         self._asked_s = now_s
 
@@ -77,7 +80,7 @@ class Call:
             self._order = self._not_refused(now_s)[:1]
         if not self._order:
             raise NoServerAnswered(tuple(self._attempts))
-        is_paid = bool(self._attempts) and self._choice.has_failed(self._order[0])
+        is_paid = self._has_asked and self._choice.has_failed(self._order[0])
         if is_paid and not self._budget.has_some:
             raise RetryBudgetSpent(tuple(self._attempts))
         if left_s <= 0:
@@ -101,13 +104,17 @@ class Call:
             self._budget.earn()
             return ids
         took_s = now_s - self._asked_s
+        self._has_asked |= ids.outcome is not Outcome.REFUSED
         self._attempts.append(Attempt(self._server, ids.outcome, ids.detail, took_s))
-        if ids.outcome is Outcome.BROKE_OFF and self._server not in self._asked_again:
+        if ids.outcome is Outcome.BROKE_OFF and self._may_be_an_old_connection():
             self._asked_again.add(self._server)
             self._order.insert(0, self._server)
         else:
             self._choice.failed(self._server, self._asked_s, now_s)
         return None
+
+    def _may_be_an_old_connection(self) -> bool:
+        return self._server not in self._asked_again and not self._choice.has_failed(self._server)
 
     def _not_refused(self, now_s: float) -> list[str]:
         gone = {each.server for each in self._attempts if each.outcome is Outcome.REFUSED}

@@ -1,7 +1,8 @@
 """Which server is asked first, and which last.  Pure: time and chance are arguments.
 
 Servers are asked in an order that is new for each call.  One that fails goes to the back for a
-while, twice as long each time; then one call tries it again, while the others still keep away.
+while, twice as long each time; then one call tries it again, while the others still keep away, and
+no call tries more than one.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,12 +35,20 @@ class Choice:
     def order(self, now_s: float) -> list[str]:
         """All servers: first those in good order by chance, then those that failed.
 
-        Of these first who failed least often, and then whose time at the back ends first.
+        One that has been at the back for its time, the first of them, stands among those in good
+        order.  The others come after these: who failed least often first, and then whose time at
+        the back ends first.
         """
+        due = [
+            (known.back_until_s, server)
+            for server, known in self._servers.items()
+            if known.failures and known.back_until_s <= now_s
+        ]
+        tried = min(due)[1] if due else None
 
         def key(server: str) -> tuple[int, float]:
             known = self._servers[server]
-            if known.back_until_s <= now_s:
+            if not known.failures or server == tried:
                 return 0, self._chance()
             return known.failures, known.back_until_s
 

@@ -79,7 +79,8 @@ class RequestRefused(ClientError):
         self.server, self.detail = server, detail
 
     def __str__(self) -> str:
-        return f"{self.server} refused the request: {self.detail}"
+        before = "".join(f"; before: {attempt}" for attempt in self.attempts)
+        return f"{self.server} refused the request: {self.detail}{before}"
 
 
 class ClientClosed(ClientError):

@@ -16,7 +16,7 @@ class Transport:
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MAX_SERVERS * MAX_ATTEMPTS),
+            connector=aiohttp.TCPConnector(limit=MAX_SERVERS * MAX_ATTEMPTS, use_dns_cache=False),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
             headers={"Accept": BINARY, "User-Agent": "flake-client"},
@@ -40,8 +40,9 @@ class Transport:
             return Failure(Outcome.REFUSED, f"TLS: {error.os_error.strerror or error.os_error}")
         except aiohttp.ClientConnectorError as error:
             return Failure(Outcome.REFUSED, error.os_error.strerror or str(error.os_error))
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            # uvloop raises a RuntimeError where a connection was reset while it was idle.
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+            # uvloop raises a RuntimeError where a connection was reset while it was idle, Python
+            # a UnicodeError (a ValueError) for a host that can't be a name.
             return Failure(Outcome.BROKE_OFF, str(error) or type(error).__name__)
 
     async def close(self) -> None:
@@ -50,10 +51,8 @@ class Transport:
 
 
 async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """At most so many bytes of the body; where there are more, the connection isn't kept."""
+    """At most so many bytes of the body; with more of them to come the connection isn't kept."""
     body = b""
     while len(body) < limit and (chunk := await response.content.read(limit - len(body))):
         body += chunk
-    if len(body) >= limit:
-        response.close()
     return body

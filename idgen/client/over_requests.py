@@ -1,11 +1,9 @@
 """One GET over requests: the reply, or what became of it.  Safe for threads."""
 
 import ssl
-import time
 from collections.abc import Iterator
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
@@ -13,6 +11,7 @@ from idgen.client.errors import Outcome
 from idgen.client.reply import BINARY, Failure, Reply, room
 from idgen.client.servers import MAX_SERVERS
 from idgen.client.settings import MAX_ATTEMPTS
+from idgen.client.timed import TimedAdapter
 
 MAX_REQUESTS = 4096
 """Prepared requests that are kept; past that they start anew."""
@@ -26,7 +25,7 @@ class Transport:
     """
 
     def __init__(self) -> None:
-        self._adapter = HTTPAdapter(MAX_SERVERS, MAX_ATTEMPTS)
+        self._adapter = TimedAdapter(MAX_SERVERS, MAX_ATTEMPTS)
         self._prepared: dict[str, requests.PreparedRequest] = {}
         paths = ssl.get_default_verify_paths()
         self._verify = paths.cafile or paths.capath or True
@@ -34,7 +33,6 @@ class Transport:
 
     def get(self, url: str, count: int, timeout_s: float) -> Reply | Failure:
         """Connect and read within timeout_s; never raises for what the network does."""
-        ends_s = time.monotonic() + timeout_s
         try:
             response = self._adapter.send(
                 self._request(url),
@@ -42,11 +40,9 @@ class Transport:
                 timeout=Timeout(total=timeout_s),  # type: ignore[arg-type] # its docstring allows it
                 verify=self._verify,
             )
-            body = _body(response.raw, room(response.status_code, count), ends_s)
+            body = _body(response.raw, room(response.status_code, count))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return _failure(error)
-        if body is None:
-            return Failure(Outcome.TIMED_OUT)
         return Reply(response.status_code, body)
 
     def close(self) -> None:
@@ -63,17 +59,9 @@ class Transport:
         return request
 
 
-def _body(raw: BaseHTTPResponse, limit: int, ends_s: float) -> bytes | None:
-    """At most so many bytes of the body; None where time is up.
-
-    The socket's own time-out is for each read; bytes that trickle in would never meet it.
-    """
-    body = b""
-    while len(body) < limit and (chunk := raw.read1(limit - len(body))):
-        body += chunk
-        if time.monotonic() > ends_s:
-            raw.close()
-            return None
+def _body(raw: BaseHTTPResponse, limit: int) -> bytes:
+    """At most so many bytes of the body."""
+    body = raw.read(limit)
     if len(body) < limit:
         raw.read()  # nothing is left; so http.client learns it, and the connection is kept
     else:

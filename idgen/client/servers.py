@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
-from idgen.errors import BadArgument
+from idgen.errors import BadArgument, shown
 
 MAX_SERVERS = 1024
 _ALLOWED = "HOST:PORT or http[s]://HOST[:PORT][/PATH]"
@@ -28,17 +28,21 @@ def urls_of(servers: str | Iterable[str]) -> tuple[str, ...]:
 def _url(server: str) -> str:
     text = str(server)
     try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
+        is_url = "://" in text
+        parts = urlsplit(text if is_url else f"http://{text}")
         is_right = isinstance(server, str) and not re.search(r"[^!-~]", text) and _is_right(parts)
-    except ValueError:  # a bracket that isn't closed, a port that is no number
+        is_right = is_right and (is_url or parts.port is not None)
+    except ValueError:  # a bracket that isn't closed, and what _is_right raises
         is_right = False
     if not is_right:
         # Without what may be somebody's password before an @.
-        raise BadArgument(f"a server is {_ALLOWED}, not {text.rpartition('@')[2]!r:.200}")
+        raise BadArgument(f"a server is {_ALLOWED}, not {shown(text.rpartition('@')[2])}")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def _is_right(parts: SplitResult) -> bool:
+    """Raises ValueError for a port that is no number and a host that can't be a name."""
+    (parts.hostname or "").encode("idna")
     return (
         parts.scheme in ("http", "https")
         and bool(parts.hostname)

@@ -1,11 +1,10 @@
 """What a client is made with, checked once."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from idgen.client.servers import urls_of
-from idgen.errors import BadArgument
+from idgen.errors import BadArgument, shown
 from idgen.limits import MAX_BATCH_IDS
 
 SERVERS_VARIABLE = "FLAKE_SERVERS"
@@ -47,9 +46,9 @@ def checked(
         ("deadline_s", deadline_s),
         ("max_age_s", max_age_s),
     ):
-        is_number = isinstance(value, int | float) and math.isfinite(value)
-        if not is_number or not 0 < value <= LONGEST_S:
-            raise BadArgument(f"{name} must be above 0 and at most {LONGEST_S:g} s, not {value!r}")
+        if not isinstance(value, int | float) or not 0 < value <= LONGEST_S:
+            allowed = f"above 0 and at most {LONGEST_S:g} s"
+            raise BadArgument(f"{name} must be {allowed}, not {shown(value)}")
     check_count("prefetch", prefetch, 0, MAX_PREFETCH)
     return Settings(urls_of(servers), timeout_s, deadline_s, prefetch, max_age_s)
 
@@ -68,4 +67,4 @@ def servers_from(environment: Mapping[str, str]) -> str:
 def check_count(name: str, count: int, low: int, high: int) -> None:
     """Raises BadArgument unless it is a whole number from low to high."""
     if not isinstance(count, int) or not low <= count <= high:
-        raise BadArgument(f"{name} must be a whole number from {low} to {high}, not {count!r:.64}")
+        raise BadArgument(f"{name} must be a whole number from {low} to {high}, not {shown(count)}")

@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from idgen.client import settings
-from idgen.client.after_fork import watch
 from idgen.client.buffer import Buffer
 from idgen.client.call import Call, Rules
 from idgen.client.errors import ClientClosed
 from idgen.client.over_requests import Transport
 from idgen.client.prefetch import Prefetch
-from idgen.client.wiped import wiped_number
+from idgen.client.turns import Turns
+from idgen.client.wiped import Wiped
 from idgen.limits import MAX_BATCH_IDS
 
 
@@ -51,8 +51,9 @@ class Client:
     ) -> None:
         self._settings = settings.checked(servers, timeout_s, deadline_s, prefetch, max_age_s)
         self._is_closed = False
-        self._begin()
-        watch(self, Client._start_anew)
+        self._starting = threading.Lock()
+        self._own = _Own(self._settings)
+        self._buffer = self._own.buffer
 
     @classmethod
     def from_env(cls, **others: Any) -> Self:
@@ -68,8 +69,8 @@ class Client:
                 return buffer.pop()
             except IndexError:
                 pass  # the block is used up
-        self._start_anew_if_forked()
-        return self._asker.ask(1)[0] if self._prefetch is None else self._prefetch.next_id()
+        own = self._of_this_process()
+        return own.asker.ask(1)[0] if own.prefetch is None else own.prefetch.next_id()
 
     def next_ids(self, n: int) -> list[int]:
         """n IDs, 1..65536: those at hand first, the rest in ascending order from one server.
@@ -77,16 +78,17 @@ class Client:
         Raises BadArgument and ClientError; IDs at hand are then lost, never given again.
         """
         settings.check_count("n", n, 1, MAX_BATCH_IDS)
-        self._start_anew_if_forked()
-        ids = self._prefetch.take(n) if self._prefetch is not None else []
-        return ids + self._asker.ask(n - len(ids)) if len(ids) < n else ids
+        own = self._of_this_process()
+        ids = own.prefetch.take(n) if own.prefetch is not None else []
+        return ids + own.asker.ask(n - len(ids)) if len(ids) < n else ids
 
     def close(self) -> None:
         """End the connections and the prefetch.  Nothing is lost but the numbers at hand."""
         self._is_closed = True
-        if self._prefetch is not None:
-            self._prefetch.close()
-        self._asker.close()
+        own = self._of_this_process()
+        own.asker.close()
+        if own.prefetch is not None:
+            own.prefetch.close()
 
     def __iter__(self) -> Iterator[int]:
         """IDs without end."""
@@ -109,24 +111,35 @@ class Client:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client can't be copied or pickled: IDs would be given twice")
 
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        size = self._settings.prefetch
-        self._asker = _Asker(self._settings)
-        self._buffer = Buffer(size, self._settings.max_age_s, wiped_number())
-        self._prefetch = Prefetch(self._asker.ask, self._buffer) if size else None
+    def _of_this_process(self) -> "_Own":
+        """What it has here; in a child that was forked, made when first it is wanted."""
+        if self._own.is_a_parents:
+            with self._starting:
+                if self._own.is_a_parents:
+                    own = _Own(self._settings)
+                    if self._is_closed:
+                        own.asker.close()
+                    self._own, self._buffer = own, own.buffer
+        return self._own
 
-    def _start_anew_if_forked(self) -> None:
-        if os.getpid() != self._pid:  # by C, or after_fork.py would have seen to it
-            self._start_anew()
 
-    def _start_anew(self) -> None:
-        """In a child: what the parent holds is its own."""
-        if self._prefetch is not None:
-            self._prefetch.close.detach()  # would wait for a lock that a thread of the parent has
-        self._begin()
-        if self._is_closed:
-            self.close()
+class _Own:
+    """All that must not be in two processes: connections, IDs, locks, a thread."""
+
+    def __init__(self, chosen: settings.Settings) -> None:
+        self._mark = Wiped()
+        self._expires_s = Wiped()
+        self.asker = _Asker(chosen)
+        self.buffer = Buffer(chosen.prefetch, chosen.max_age_s, self._expires_s.number)
+        self.prefetch = (
+            Prefetch(self.asker.ask, self.buffer, chosen.deadline_s) if chosen.prefetch else None
+        )
+        self._mark.number[0] = 1.0
+
+    @property
+    def is_a_parents(self) -> bool:
+        """Whether this process was forked since."""
+        return self._mark.number[0] == 0.0
 
 
 class _Asker:
@@ -136,25 +149,37 @@ class _Asker:
         self._rules = Rules(chosen, random.random)
         self._lock = threading.Lock()
         """For the rules."""
-        self._turns = threading.Semaphore(settings.MAX_ATTEMPTS)
+        self._turns = Turns(settings.MAX_ATTEMPTS)
         self._transport = Transport()
-        self.is_closed = False
+        self._is_closed = False
 
-    def ask(self, count: int) -> list[int]:
-        """So many IDs of one server, in ascending order.  Raises a ClientError."""
-        if self.is_closed:
-            raise ClientClosed
+    def ask(self, count: int, begun_s: float | None = None) -> list[int]:
+        """So many IDs of one server, in ascending order.  Raises a ClientError.
+
+        begun_s: when the caller began, if that wasn't now; its deadline counts from then.
+        """
         with self._lock:
-            call = self._rules.begin(count, monotonic())
+            call = self._rules.begin(count, monotonic() if begun_s is None else begun_s)
         ids = None
         while ids is None:
-            has_turn = self._turns.acquire(timeout=max(0.0, call.deadline_s - monotonic()))
-            try:
-                ids = self._attempt(call, count)
-            finally:
-                if has_turn:
-                    self._turns.release()
+            ids = self._in_turn(call, count)
         return ids
+
+    def close(self) -> None:
+        """Whoever asks from now on is told so, and whoever asks now after the attempt."""
+        self._is_closed = True
+        self._transport.close()
+
+    def _in_turn(self, call: Call, count: int) -> list[int] | None:
+        has_turn = False
+        try:
+            has_turn = self._turns.take(call.deadline_s - monotonic())
+            if self._is_closed:
+                raise ClientClosed
+            return self._attempt(call, count)  # without a turn it tells that the deadline is over
+        finally:
+            if has_turn:
+                self._turns.give_back()
 
     def _attempt(self, call: Call, count: int) -> list[int] | None:
         with self._lock:
@@ -162,7 +187,3 @@ class _Asker:
         reply = self._transport.get(url, count, timeout_s)
         with self._lock:
             return call.judge(reply, monotonic())
-
-    def close(self) -> None:
-        self.is_closed = True
-        self._transport.close()

@@ -1,27 +1,48 @@
-"""A number in memory that a fork wipes.
+"""Numbers that a fork sets to 0: so a child knows that what it finds is its parent's.
 
-Python tells of its own forks (after_fork.py), but not of those that a program in C makes, as uWSGI
-does.  A child that knew nothing of its birth would give its parent's IDs.
+Linux wipes their memory itself (MADV_WIPEONFORK), whoever forks: uWSGI does it in C, without
+Python's knowledge.  Elsewhere Python's hook does it for Python's own forks.
 """
 
 import mmap
+import os
 import sys
+import weakref
 from array import array
 
 _MADV_WIPEONFORK = 18
 """Linux 4.14; <linux/mman.h> names it, mmap doesn't."""
 
 
-def wiped_number() -> "memoryview[float]":
-    """A sequence of one number, 0.0 at first, and again in each forked child.
+class Wiped:
+    """number: a sequence of one number; 0.0 at first, and again in each forked child."""
 
-    Where the system has no such memory it is a number like any other.
-    """
-    if sys.platform == "linux":
-        page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        try:
-            page.madvise(_MADV_WIPEONFORK)
-            return memoryview(page).cast("d")
-        except OSError:  # an older kernel
-            page.close()
-    return memoryview(array("d", [0.0]))
+    __slots__ = ("__weakref__", "number")
+
+    def __init__(self) -> None:
+        self.number = _wiped_by_the_system() or memoryview(array("d", [0.0]))
+        _all.add(self)
+
+
+_all: "weakref.WeakSet[Wiped]" = weakref.WeakSet()
+
+
+def _wiped_by_the_system() -> "memoryview[float] | None":
+    if sys.platform != "linux":
+        return None
+    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        page.madvise(_MADV_WIPEONFORK)
+    except OSError:  # an older kernel
+        page.close()
+        return None
+    return memoryview(page).cast("d")
+
+
+def _wipe_all() -> None:
+    for wiped in list(_all):
+        wiped.number[0] = 0.0
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which doesn't fork
+    os.register_at_fork(after_in_child=_wipe_all)

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from idgen.command.options import add_command, add_epoch_ms
 from idgen.command.surroundings import Surroundings
+from idgen.command.telling import tell
 from idgen.progress import Progress
 
 if TYPE_CHECKING:
     from idgen.command.options import Commands
+
+
+BAD_INPUT = 2
 
 
 def add_to(commands: "Commands") -> None:
@@ -33,4 +37,12 @@ def run(options: argparse.Namespace, around: Surroundings) -> int:
     from idgen import audit  # needs numpy, which the other commands do without
 
     progress = Progress(sys.stderr, around.monotonic_s)
-    return audit.run(options.files, options.format, options.epoch_ms, progress)
+    try:
+        report = audit.audit(options.files, options.format, progress)
+    except (OSError, ValueError) as error:
+        progress.done()
+        tell(error)
+        return BAD_INPUT
+    progress.done()
+    print(audit.told(report, options.epoch_ms))
+    return 1 if report.duplicates else 0

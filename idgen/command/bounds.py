@@ -4,9 +4,9 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from idgen.command.options import add_command, add_epoch_ms, echo
+from idgen.command.options import add_command, add_epoch_ms
 from idgen.command.surroundings import Surroundings
-from idgen.errors import BadArgument
+from idgen.errors import BadArgument, shown
 from idgen.layout import Layout
 from idgen.moments import ALLOWED, unix_ms_of
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, around: Surroundings) -> int:
     first = _unix_ms("FROM", options.first, layout)
     last = _unix_ms("TO", options.last, layout)
     if first > last:
-        raise BadArgument(f"FROM {echo(options.first)} is after TO {echo(options.last)}")
+        raise BadArgument(f"FROM {shown(options.first)} is after TO {shown(options.last)}")
     smallest, largest = layout.bounds(first, last)
     if options.json:
         bounds = {"min": str(smallest), "max": str(largest)}
@@ -49,10 +49,10 @@ def run(options: argparse.Namespace, around: Surroundings) -> int:
 def _unix_ms(name: str, text: str, layout: Layout) -> int:
     unix_ms = unix_ms_of(text)
     if unix_ms is None:
-        raise BadArgument(f"{name} must be {ALLOWED}, not {echo(text)}")
+        raise BadArgument(f"{name} must be {ALLOWED}, not {shown(text)}")
     if not layout.epoch_ms <= unix_ms <= layout.last_unix_ms:
         raise BadArgument(
-            f"{name} {echo(text)} is outside the 41 bits; "
+            f"{name} {shown(text)} is outside the 41 bits; "
             f"IDs exist from {layout.epoch_ms} to {layout.last_unix_ms}"
         )
     return unix_ms

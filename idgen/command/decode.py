@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import IO, TYPE_CHECKING, Protocol
 
-from idgen.command.options import add_command, add_epoch_ms, echo
+from idgen.command.options import add_command, add_epoch_ms
 from idgen.command.picture import picture
 from idgen.command.surroundings import Surroundings
 from idgen.command.telling import tell
 from idgen.decoding import Decoded, decode
-from idgen.errors import BadArgument
+from idgen.errors import BadArgument, shown
 from idgen.layout import MAX_ID
 from idgen.moments import rfc_3339
 
@@ -70,10 +70,10 @@ def id_of(text: str) -> int:
     """The number that is written there.  Raises BadArgument where that is no ID."""
     is_hex = re.fullmatch("0[xX][0-9a-fA-F]{1,16}", text)
     if not is_hex and not re.fullmatch("[0-9]{1,19}", text):
-        raise BadArgument(f"{echo(text)} is no ID; an ID is {ALLOWED}")
+        raise BadArgument(f"{shown(text)} is no ID; an ID is {ALLOWED}")
     number = int(text, 16 if is_hex else 10)
     if number > MAX_ID:
-        raise BadArgument(f"{echo(text)} is too large; an ID is {ALLOWED}")
+        raise BadArgument(f"{shown(text)} is too large; an ID is {ALLOWED}")
     return number
 
 

@@ -27,6 +27,9 @@ CLOSED_PIPE = 141
 def run(arguments: Sequence[str]) -> int:
     """The exit status of a command; never raises."""
     _open_what_is_closed()
+    if sys.stdout is None:  # before an ID is spent that nobody would see
+        tell("standard output is closed")
+        return FAILED
     try:
         status = _status(arguments)
         sys.stdout.flush()
@@ -77,10 +80,9 @@ def _parser() -> Parser:
 
 
 def _open_what_is_closed() -> None:
-    """A standard stream that the caller has closed (`>&-`) is None in Python."""
+    """A standard stream that the caller has closed (`<&-`) is None in Python."""
     nowhere = Path(os.devnull)
     sys.stdin = sys.stdin or nowhere.open()
-    sys.stdout = sys.stdout or nowhere.open("w")
     sys.stderr = sys.stderr or nowhere.open("w")
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a picture has more than ASCII

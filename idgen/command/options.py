@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from idgen.client.settings import LONGEST_S, SERVERS_VARIABLE, servers_from
 from idgen.command.surroundings import Surroundings
-from idgen.errors import BadArgument
+from idgen.errors import BadArgument, shown
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]  # argparse has no public name for it
-
-MAX_ECHO = 64
-"""How much of a wrong value a message repeats, in characters."""
 
 Run = Callable[[argparse.Namespace, Surroundings], int]
 """Does a command's work and gives its exit status."""
@@ -77,7 +74,9 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if re.fullmatch("[0-9]{1,19}", text) and low <= int(text) <= high:
             return int(text)
-        raise argparse.ArgumentTypeError(f"{echo(text)} is not a whole number from {low} to {high}")
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} is not a whole number from {low} to {high}"
+        )
 
     return read
 
@@ -89,10 +88,5 @@ def seconds(text: str) -> float:
         if 0 < value <= LONGEST_S:
             return value
     raise argparse.ArgumentTypeError(
-        f"{echo(text)} is not a number of seconds above 0 and at most {LONGEST_S:g}"
+        f"{shown(text)} is not a number of seconds above 0 and at most {LONGEST_S:g}"
     )
-
-
-def echo(text: str) -> str:
-    """What somebody wrote, in quotes, and not all of it where it is long."""
-    return repr(text if len(text) <= MAX_ECHO else text[:MAX_ECHO] + "…")

@@ -3,12 +3,9 @@
 import re
 from urllib.parse import parse_qsl
 
-from idgen.errors import BadRequest
+from idgen.errors import BadRequest, shown
 from idgen.limits import MAX_BATCH_IDS
 from idgen.moments import ALLOWED, unix_ms_of
-
-MAX_ECHO = 64
-"""How much of a wrong value a message repeats, in characters."""
 
 _NUMBER = re.compile("[0-9]{1,19}")
 """Not what int() takes, which is also `1_000`, ` 5 ` and `٣`."""
@@ -43,16 +40,12 @@ def number(name: str, text: str, low: int, high: int) -> int:
     """A whole number from low to high, written in 1 to 19 ASCII digits."""
     if _NUMBER.fullmatch(text) and low <= int(text) <= high:
         return int(text)
-    raise BadRequest(f"{name} must be a whole number from {low} to {high}, not {_echo(text)}")
+    raise BadRequest(f"{name} must be a whole number from {low} to {high}, not {shown(text)}")
 
 
 def moment(name: str, text: str) -> int:
     """Unix milliseconds of a time: digits that are just that, or RFC 3339 with a zone."""
     unix_ms = unix_ms_of(text)
     if unix_ms is None:
-        raise BadRequest(f"{name} must be {ALLOWED}, not {_echo(text)}")
+        raise BadRequest(f"{name} must be {ALLOWED}, not {shown(text)}")
     return unix_ms
-
-
-def _echo(text: str) -> str:
-    return repr(text if len(text) <= MAX_ECHO else text[:MAX_ECHO] + "…")

@@ -8,7 +8,7 @@ import pytest
 from idgen.client.async_prefetch import AsyncPrefetch
 from idgen.client.buffer import Buffer
 from idgen.client.errors import ClientClosed, NoServerAnswered
-from idgen.client.wiped import wiped_number
+from idgen.client.wiped import Wiped
 
 SIZE = 10
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class Source:
         self.flows.set()
         self._next = 0
 
-    async def ask(self, count: int) -> list[int]:
+    async def ask(self, count: int, begun_s: float | None = None) -> list[int]:
         self.asked.append(count)
         await self.flows.wait()
         if self.error:
@@ -36,7 +36,7 @@ class Source:
 @asynccontextmanager
 async def filling() -> AsyncIterator[tuple[Source, AsyncPrefetch]]:
     source = Source()
-    prefetch = AsyncPrefetch(source.ask, Buffer(SIZE, 3600, wiped_number()))
+    prefetch = AsyncPrefetch(source.ask, Buffer(SIZE, 3600, Wiped().number), 60)
     yield source, prefetch
     source.flows.set()
     await prefetch.stop()
@@ -94,13 +94,14 @@ def test_a_fill_that_fails_is_told_to_whoever_waits_and_the_next_call_asks_anew(
 def test_an_outage_is_not_noticed_while_ids_are_at_hand_and_ends_by_itself() -> None:
     async def main(source: Source, prefetch: AsyncPrefetch) -> None:
         assert await prefetch.next_id() == 0
-        await turns(lambda: source._next == SIZE)
+        await turns(lambda: source._next >= SIZE)
         source.error = NoServerAnswered()
         assert [await prefetch.next_id() for _ in range(SIZE - 2)] == list(range(1, SIZE - 1))
         asked = len(source.asked)
         await turns(lambda: len(source.asked) > asked)
         source.error = None
-        await turns(lambda: source._next > SIZE)
+        given = source._next
+        await turns(lambda: source._next > given)
 
     run(main)
 
@@ -128,6 +129,50 @@ def test_whoever_waits_when_it_is_stopped_is_told() -> None:
             await waiting
 
     run(main)
+
+
+def test_whoever_asks_after_the_task_has_ended_is_given_an_id_all_the_same() -> None:
+    async def main() -> list[int]:
+        prefetch = AsyncPrefetch(Source().ask, Buffer(SIZE, 3600, Wiped().number), 60)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        return [await prefetch.next_id() for _ in range(3)]
+
+    assert asyncio.run(main()) == [0, 1, 2]
+
+
+def test_callers_that_wait_are_asked_for_too() -> None:
+    async def main(source: Source, prefetch: AsyncPrefetch) -> None:
+        ids = await asyncio.gather(*(prefetch.next_id() for _ in range(500)))
+        assert sorted(ids) == list(range(500))
+        assert 1 not in source.asked
+        assert len(source.asked) < 5
+
+    run(main)
+
+
+def test_an_id_that_is_too_old_when_it_comes_is_asked_for_alone() -> None:
+    async def main() -> None:
+        source = Source()
+        prefetch = AsyncPrefetch(source.ask, Buffer(SIZE, 1e-9, Wiped().number), 60)
+        await prefetch.next_id()
+        assert source.asked[-1] == 1
+        await prefetch.stop()
+
+    asyncio.run(main())
+
+
+def test_a_buffer_that_is_little_used_is_made_younger() -> None:
+    async def main() -> None:
+        source = Source()
+        prefetch = AsyncPrefetch(source.ask, Buffer(SIZE, 0.4, Wiped().number), 60)
+        await prefetch.next_id()
+        await turns(lambda: len(source.asked) == 2)
+        await prefetch.next_id()
+        await turns(lambda: len(source.asked) > 2)
+        await prefetch.stop()
+
+    asyncio.run(main())
 
 
 def test_a_mistake_of_ours_leaves_nobody_waiting() -> None:

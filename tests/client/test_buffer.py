@@ -1,14 +1,14 @@
 import pytest
 
-from idgen.client.buffer import Buffer
-from idgen.client.wiped import wiped_number
+from idgen.client.buffer import LOOKS, Buffer
+from idgen.client.wiped import Wiped
 
 NOW = 1000.0
 MAX_AGE_S = 10.0
 
 
 def buffer(size: int = 10) -> Buffer:
-    return Buffer(size, MAX_AGE_S, wiped_number())
+    return Buffer(size, MAX_AGE_S, Wiped().number)
 
 
 def drained(some: Buffer, now_s: float = NOW) -> list[int]:
@@ -31,7 +31,7 @@ def test_a_block_is_half_of_what_is_kept(size: int, block_size: int) -> None:
 def test_no_more_are_kept_than_asked_for_whoever_takes_how_many(size: int) -> None:
     some, held, given = buffer(size), 0, 0
     for step in range(size * 3):
-        while some.wants_at_s(NOW) == NOW:
+        while some.wants_in_s(NOW) == 0:
             some.add(range(given, given + some.block_size), NOW)
             given += some.block_size
             held += some.block_size
@@ -86,31 +86,41 @@ def test_a_buffer_in_use_is_made_younger_at_half_its_age() -> None:
     some.add(range(5), NOW)
     some.next(NOW)
     some.add(range(5, 10), NOW)
-    assert some.wants_at_s(NOW) is None
+    assert some.wants_in_s(NOW) == MAX_AGE_S / 2
     some.next(NOW + 1)
-    assert some.wants_at_s(NOW + 1) == NOW + MAX_AGE_S / 2
+    assert some.wants_in_s(NOW + 1) == MAX_AGE_S / 2 - 1
+    assert some.wants_in_s(NOW + 5) == 0
     some.add(range(20, 25), NOW + 5)
-    assert some.wants_at_s(NOW + 5) is None
+    assert some.wants_in_s(NOW + 5) == MAX_AGE_S / 2
     assert drained(some, NOW + 6) == [2, 3, 4, 20, 21, 22, 23, 24]
 
 
-def test_a_buffer_that_nobody_takes_from_is_left_to_get_old() -> None:
+def test_a_buffer_that_nobody_takes_from_is_left_to_get_old_and_looked_at() -> None:
     some = buffer()
     some.add(range(5), NOW)
     some.next(NOW)
     some.add(range(5, 10), NOW)
-    assert some.wants_at_s(NOW + 100) is None
+    assert some.wants_in_s(NOW + 5) == some.wants_in_s(NOW + 9.9) == MAX_AGE_S / LOOKS
+    some.next(NOW + 7)
+    assert some.wants_in_s(NOW + 8) == 0, "it is used after all"
+
+
+def test_a_buffer_that_is_too_old_is_filled_when_an_id_is_wanted() -> None:
+    some = buffer()
+    some.add(range(5), NOW)
+    some.next(NOW)
+    some.add(range(5, 10), NOW)
+    assert some.wants_in_s(NOW + 100) is None
     with pytest.raises(IndexError):
         some.next(NOW + 100)
-    assert some.wants_at_s(NOW + 100) == NOW + 100
+    assert some.wants_in_s(NOW + 100) == 0
 
 
 def test_a_buffer_of_one_is_filled_when_it_is_empty() -> None:
     some = buffer(1)
     some.add([7], NOW)
-    assert some.wants_at_s(NOW) is None
     assert some.next(NOW) == 7
-    assert some.wants_at_s(NOW) == NOW
+    assert some.wants_in_s(NOW) == 0
 
 
 def test_what_is_cleared_is_gone() -> None:

@@ -91,6 +91,14 @@ def test_one_call_tries_a_server_again_while_the_others_keep_away() -> None:
     assert some.order(back_s) == ["b", "c", "a"]
 
 
+def test_no_call_tries_more_than_one_server_that_may_still_be_dead() -> None:
+    some = choice(0.9, 0.1)
+    for late_s, server in enumerate("ba"):
+        some.failed(server, NOW + late_s / 1000, NOW + late_s / 1000)
+    long_after_s = NOW + 60
+    assert some.order(long_after_s) == ["c", "b", "a"], "b, which has been at the back longest"
+
+
 def test_asking_a_server_in_good_order_keeps_nobody_away() -> None:
     some = choice(0.1, 0.2, 0.3)
     some.asked("a", NOW)

@@ -32,7 +32,8 @@ def test_a_client_without_servers_is_refused(servers: str) -> None:
     "server",
     [
         "ftp://a", "http://", "http://:80", "a:b", "a:0", "a:65536", "a:-1", "[::1:80", "a?x=1",
-        "a#b", "a b", "a\x00b", "ä:1", "user:secret@a:1", "//a", 5, None,
+        "a#b", "a b", "a\x00b", "ä:1", "user:secret@a:1", "//a", 5, None, "a..b:80", ".:80",
+        "a" * 64 + ":80", "127.0.0.1", "127.0.0.1:",
     ],
 )  # fmt: skip
 def test_what_is_no_server_is_refused_by_name_and_without_a_password(server: str) -> None:

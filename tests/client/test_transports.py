@@ -125,9 +125,29 @@ def trickle(body: bytes) -> Play:
     return play
 
 
-def test_an_answer_that_trickles_in_times_out_all_the_same(get: Get) -> None:
-    with Scripted(trickle(ID * 1000)) as server:
+def trickle_whole(text: bytes) -> Play:
+    def play(connection: socket.socket, _: bytes) -> None:
+        for byte in text:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.02)
+
+    return play
+
+
+CONTINUES = b"HTTP/1.1 100 Continue\r\n\r\n" * 100
+FIELDS = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100
+
+
+@pytest.mark.parametrize(
+    "play",
+    [trickle(ID * 1000), trickle_whole(CONTINUES), trickle_whole(FIELDS)],
+    ids=["body", "100 Continue", "head"],
+)
+def test_an_answer_that_trickles_in_times_out_all_the_same(get: Get, play: Play) -> None:
+    with Scripted(play) as server:
+        begun_s = time.monotonic()
         assert get(f"{server.url}/", 1000, 0.2) == Failure(Outcome.TIMED_OUT)
+        assert time.monotonic() - begun_s < 2, "all of it would take more than ten seconds"
         assert len(server.requests) == 1
 
 

@@ -140,6 +140,13 @@ def test_a_closed_standard_stream_is_as_good_as_none(closed: str) -> None:
     assert done.err.count("\n") == (0 if closed == "2>&-" else 1)
 
 
+def test_with_standard_output_closed_no_id_is_spent(server: str) -> None:
+    before = ids_given(server)
+    done = ended(["bash", "-c", f"{' '.join(COMMAND)} get --servers={server} >&-"])
+    assert (done.status, done.err) == (1, "flake-client: standard output is closed\n")
+    assert ids_given(server) == before
+
+
 @pytest.mark.parametrize(
     "arguments", [["get", "-n", "1000000000", *PATIENT], ["bench", "--seconds=3600"]]
 )

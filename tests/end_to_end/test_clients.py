@@ -7,7 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +103,8 @@ async def killed(server: Process) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def stopped(server: Process) -> AsyncIterator[None]:
-    os.kill(server.process.pid, signal.SIGSTOP)
-    yield
-    os.kill(server.process.pid, signal.SIGCONT)
+    with all_stopped([server]):
+        yield
 
 
 @asynccontextmanager
@@ -194,19 +199,28 @@ def test_with_all_servers_gone_prefetched_ids_go_on_as_long_as_they_last(
     with Client(names, prefetch=PREFETCH, max_age_s=600) as client:
         ids = [client.next_id()]
         until(lambda: len(client._buffer._later) == 1, "the buffer is full")
-        for server in servers:
-            os.kill(server.process.pid, signal.SIGSTOP)
-        ids += [client.next_id() for _ in range(PREFETCH - 1)]
-        with pytest.raises(ClientError, match="no server gave IDs"):
-            client.next_id()
-        for server in servers:
-            os.kill(server.process.pid, signal.SIGCONT)
+        with all_stopped(servers):
+            ids += [client.next_id() for _ in range(PREFETCH - 1)]
+            with pytest.raises(ClientError, match="no server gave IDs"):
+                ids += [client.next_id() for _ in range(PREFETCH)]
         ids += [client.next_id() for _ in range(PREFETCH)]
     assert len(set(ids)) == len(ids)
 
 
+@contextmanager
+def all_stopped(servers: list[Process]) -> Iterator[None]:
+    for server in servers:
+        os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for server in servers:
+            os.kill(server.process.pid, signal.SIGCONT)
+
+
 FORKS = """
 import ctypes, os, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from idgen.client import Client
 
 fork = {"Python": os.fork, "C": ctypes.PyDLL(None).fork}[sys.argv[2]]
@@ -218,7 +232,9 @@ pipes = []
 for _ in range(4):
     read, write = os.pipe()
     if not fork():
-        os.write(write, " ".join(str(client.next_id()) for _ in range(300)).encode())
+        with ThreadPoolExecutor(3) as threads:
+            taken = [str(each) for each in threads.map(lambda _: client.next_id(), range(300))]
+        os.write(write, " ".join(taken).encode())
         os._exit(0)
     os.close(write)
     pipes.append(read)
