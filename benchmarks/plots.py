@@ -45,7 +45,7 @@ def _bars(axis: Axes, cells: dict[str, Cell], name: str, title: str) -> None:
     axis.set_title(title + "\n(median, least and greatest)", fontsize=10)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axis.locator_params(axis="x", nbins=5)
+    axis.locator_params(axis="x", nbins=4)
 
 
 def _batches(axis: Axes, scenarios: dict[str, dict[str, Cell]]) -> None:
