@@ -115,22 +115,37 @@ def test_a_burst_of_calls_is_no_burst_of_connections() -> None:
         assert server.connections <= MAX_ATTEMPTS
 
 
-def test_calls_that_wait_for_their_turn_end_at_their_deadline_too() -> None:
-    def impatient(kind: type[Client] | type[AsyncClient]) -> Any:
-        return kind(server.url, timeout_s=0.2, deadline_s=0.2)
+def test_a_call_whose_turn_does_not_come_ends_at_its_deadline() -> None:
+    with Scripted(answer(ID)) as server:
+        with Client(server.url, deadline_s=0.2) as some:
+            for _ in range(MAX_ATTEMPTS):
+                assert some._own.asker._turns.take(0)
+            with pytest.raises(DeadlinePassed):
+                some.next_id()
 
-    async def all_waiting() -> list[Any]:
-        async with impatient(AsyncClient) as some:
-            calls = [some.next_id() for _ in range(3 * MAX_ATTEMPTS)]
-            return list(await asyncio.gather(*calls, return_exceptions=True))
+        async def last() -> None:
+            async with AsyncClient(server.url, deadline_s=0.2) as some:
+                asker = await some._asker()
+                for _ in range(MAX_ATTEMPTS):
+                    await asker._turns.acquire()
+                with pytest.raises(DeadlinePassed):
+                    await some.next_id()
 
-    with Scripted(nothing) as server, ThreadPoolExecutor(3 * MAX_ATTEMPTS) as pool:
-        errors = asyncio.run(all_waiting())
-        with impatient(Client) as some:
-            waiting = [pool.submit(some.next_id) for _ in range(3 * MAX_ATTEMPTS)]
-            errors += [each.exception() for each in waiting]
-    assert {type(error) for error in errors} <= {NoServerAnswered, DeadlinePassed}
-    assert len(errors) == 6 * MAX_ATTEMPTS
+        asyncio.run(last())
+        assert server.requests == []
+
+
+def test_calls_under_way_when_a_client_is_closed_are_told_so() -> None:
+    async def closing(url: str) -> list[Any]:
+        some = AsyncClient(url, timeout_s=20, deadline_s=60)
+        calls = [asyncio.ensure_future(some.next_id()) for _ in range(2 * MAX_ATTEMPTS)]
+        while len(server.requests) < MAX_ATTEMPTS:  # noqa: ASYNC110 - a count has no event
+            await asyncio.sleep(0.001)
+        await some.close()
+        return list(await asyncio.gather(*calls, return_exceptions=True))
+
+    with Scripted(nothing) as server:
+        assert {type(error) for error in asyncio.run(closing(server.url))} == {ClientClosed}
 
 
 @pytest.mark.parametrize("n", [0, -1, 65_537, 1.0, "3", None])
