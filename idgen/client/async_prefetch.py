@@ -29,6 +29,8 @@ class AsyncPrefetch:
         """Set when the task has to look before its time."""
         self._filled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Of the fill that is under way or comes next: all who wait for IDs wait for one."""
+        self._is_filling = False
+        self._is_stopped = False
         self._waiting = 0
         """Callers that wait: a fill asks for one ID more for each."""
         self._task = asyncio.create_task(self._run(), name="flake-prefetch")
@@ -38,27 +40,33 @@ class AsyncPrefetch:
 
         Whoever gets none of these either asks a server for one: it takes longer to come than an ID
         may be kept, or the task has ended, as asyncio.run ends all at its end.  Raises what a fill
-        raised.
+        raised that began after this call, as prefetch.py does.
         """
         begun_s = monotonic()
+        ends_s = begun_s + self._deadline_s
         self._waiting += 1
         try:
             for fills_to_wait_for in range(FILLS_TO_WAIT_FOR, -1, -1):
+                if self._is_stopped:
+                    raise ClientClosed
                 self._is_needed.set()
                 with suppress(IndexError):
                     return self._buffer.next(monotonic())
                 if fills_to_wait_for:
-                    await self._wait(self._filled, begun_s + self._deadline_s - monotonic())
+                    was_under_way = self._is_filling
+                    error = await self._wait(self._filled, ends_s - monotonic())
+                    if error and not (was_under_way and monotonic() < ends_s):
+                        raise error
         finally:
             self._waiting -= 1
         return (await self._ask(1, begun_s))[0]
 
-    async def _wait(self, filled: asyncio.Future[None], within_s: float) -> None:
+    async def _wait(self, filled: asyncio.Future[None], within_s: float) -> BaseException | None:
+        """What the fill raised, if it did."""
         await asyncio.wait(
             [filled, self._task], timeout=within_s, return_when=asyncio.FIRST_COMPLETED
         )
-        if filled.done():
-            filled.result()
+        return filled.exception() if filled.done() else None
 
     def take(self, n: int) -> list[int]:
         """Up to n IDs, as many as are at hand."""
@@ -71,6 +79,7 @@ class AsyncPrefetch:
 
     async def stop(self) -> None:
         """The task ends; whoever waits is told."""
+        self._is_stopped = True
         self._buffer.clear()
         self._tell(ClientClosed())
         self._task.cancel()
@@ -99,6 +108,7 @@ class AsyncPrefetch:
 
     async def _fill(self, now_s: float) -> bool:
         """Ask for a block; whether it came.  Whoever waits is told either way."""
+        self._is_filling = True
         try:
             ids = await self._ask(min(self._buffer.block_size + self._waiting, MAX_BATCH_IDS))
         except Exception as error:  # a bug of ours too: nobody may wait for ever
@@ -109,6 +119,7 @@ class AsyncPrefetch:
         return True
 
     def _tell(self, error: Exception | None) -> None:
+        self._is_filling = False
         filled, self._filled = self._filled, asyncio.get_running_loop().create_future()
         if error is None:
             filled.set_result(None)

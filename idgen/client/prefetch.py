@@ -50,18 +50,18 @@ class _Fill:
     def __init__(self) -> None:
         self.is_under_way = threading.Lock()
         self.is_under_way.acquire()
+        self.has_begun = False
         self.error: Exception | None = None
 
     def end(self, error: Exception | None) -> None:
         self.error = error
         self.is_under_way.release()
 
-    def wait(self, within_s: float) -> None:
-        """Raises what the fill raised."""
+    def wait(self, within_s: float) -> Exception | None:
+        """What the fill raised, if it did."""
         if self.is_under_way.acquire(timeout=max(0.0, within_s)):
             self.is_under_way.release()
-        if self.error:
-            raise self.error
+        return self.error
 
 
 class _Filler:
@@ -83,9 +83,11 @@ class _Filler:
         """One ID; waits for a fill only where there is none.
 
         Whoever gets none of these either asks a server for one: it takes longer to come than an ID
-        may be kept.  Raises what a fill raised.
+        may be kept.  Raises what a fill raised that began after this call: one that was under way
+        may have met servers that have come back since.
         """
         begun_s = monotonic()
+        ends_s = begun_s + self._deadline_s
         self._waiting += 1
         try:
             for fills_to_wait_for in range(FILLS_TO_WAIT_FOR, -1, -1):
@@ -93,9 +95,11 @@ class _Filler:
                     self._look()
                     with suppress(IndexError):
                         return self._buffer.next(monotonic())
-                    fill = self._fill
+                    fill, was_under_way = self._fill, self._fill.has_begun
                 if fills_to_wait_for:
-                    fill.wait(begun_s + self._deadline_s - monotonic())
+                    error = fill.wait(ends_s - monotonic())
+                    if error and not (was_under_way and monotonic() < ends_s):
+                        raise error
         finally:
             self._waiting -= 1
         return self._ask(1, begun_s)[0]
@@ -154,6 +158,7 @@ class _Filler:
     def _fill_up(self, now_s: float) -> bool:
         """Ask for a block; whether it came.  Whoever waits is told either way."""
         error, ids = None, []
+        self._fill.has_begun = True
         try:
             ids = self._ask(min(self._buffer.block_size + self._waiting, MAX_BATCH_IDS))
         except Exception as refused:  # a bug of ours too: nobody may wait for ever

@@ -22,6 +22,7 @@ class Source:
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.error: Exception | None = None
+        self.once = False
         self.flows = threading.Event()
         self.flows.set()
         self._next = 0
@@ -30,7 +31,8 @@ class Source:
         self.asked.append(count)
         assert self.flows.wait(60)
         if self.error:
-            raise self.error
+            error, self.error = self.error, None if self.once else self.error
+            raise error
         self._next += count
         return list(range(self._next - count, self._next))
 
@@ -125,6 +127,22 @@ def test_the_buffer_fills_by_itself_after_an_outage(source: Source, prefetch: Pr
     until(lambda: len(source.asked) >= asked + 2, "it is asked again and again")
     source.error = None
     until(lambda: source._next > given, "it is filled")
+
+
+def test_a_fill_that_was_under_way_before_a_call_is_not_its_error(
+    source: Source, prefetch: Prefetch
+) -> None:
+    source.flows.clear()
+    source.error = NoServerAnswered()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(prefetch.next_id)
+        until(full(source, 1), "a fill is under way")
+        second = pool.submit(prefetch.next_id)
+        until(lambda: prefetch.next_id.__self__._waiting == 2, "both wait")  # type: ignore[attr-defined]
+        source.once = True
+        source.flows.set()
+        assert isinstance(first.exception(60), NoServerAnswered | None)
+        assert isinstance(second.result(60), int), "the next fill has its ID"
 
 
 def test_a_mistake_of_ours_leaves_nobody_waiting(source: Source, prefetch: Prefetch) -> None:
