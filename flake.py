@@ -37,7 +37,7 @@ try:
     from idgen.grants.state_directory import state_directory
     from idgen.grants.store import GrantStore, StoreError, StoreRefused
     from idgen.layout import Layout
-    from idgen.redis_address import RedisAddress
+    from idgen.redis.address import RedisAddress
     from idgen.service import IdService
     from idgen.stats import Stats
     from idgen.web.app import application

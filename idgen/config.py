@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from idgen import __version__
 from idgen.errors import BadSetting
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS, MAX_WORKER_ID
-from idgen.redis_address import RedisAddress, without_secrets
+from idgen.redis.address import RedisAddress, without_secrets
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "none")
 LOG_FORMATS = ("text", "json")

@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 try:
     from redis.exceptions import RedisError, ResponseError
 
-    from idgen.grants.redis.script import Script, connection, trouble
+    from idgen.grants.redis.script import Script
+    from idgen.redis.connection import connection, trouble
 except ModuleNotFoundError:
     print("workers: redis is missing; pip install '.[redis]' installs it", file=sys.stderr)
     sys.exit(1)
@@ -25,13 +26,13 @@ except ModuleNotFoundError:
 from idgen.errors import BadSetting
 from idgen.grants.redis.answer import Answer
 from idgen.grants.redis.claim import pin_key, question_to_free, record_key
-from idgen.grants.redis.plain import plain
 from idgen.grants.redis.records import FIELDS, STATES, Fleet, record_of
 from idgen.grants.redis.store import LUA
 from idgen.grants.redis.table import summary, table, told
 from idgen.grants.store import StoreUnavailable
 from idgen.layout import MAX_WORKER_ID
-from idgen.redis_address import RedisAddress, without_secrets
+from idgen.redis.address import RedisAddress, without_secrets
+from idgen.redis.plain import plain
 
 TIMEOUT_MS = 2000
 """For a connection, and for each answer: a person waits here, not a grant."""
@@ -59,7 +60,7 @@ async def read(address: RedisAddress, worker_ids: Sequence[int]) -> Fleet:
         answers = map(_checked, await pipeline.execute(raise_on_error=False))
         (seconds, microseconds), server, pin, *records = answers
     except (RedisError, OSError) as error:
-        raise trouble(address, TIMEOUT_MS, error) from None
+        raise StoreUnavailable(*trouble(address, TIMEOUT_MS, error)) from None
     finally:
         await redis.aclose()
     known = map(record_of, worker_ids, map(_texts, records))

@@ -6,7 +6,7 @@ import pytest
 from idgen.config import Config, load
 from idgen.errors import BadSetting
 from idgen.layout import DEFAULT_EPOCH_MS
-from idgen.redis_address import RedisAddress
+from idgen.redis.address import RedisAddress
 
 DEFAULTS = Config(
     worker_id=3,

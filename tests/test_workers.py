@@ -23,7 +23,7 @@ from idgen.grants.redis.store import LUA, RedisStore
 from idgen.grants.redis.table import utc
 from idgen.grants.store import TokenLost
 from idgen.layout import DEFAULT_EPOCH_MS
-from idgen.redis_address import RedisAddress
+from idgen.redis.address import RedisAddress
 from tests.grants.stores import PATIENT_MS
 from tests.redis_server import RedisServer
 

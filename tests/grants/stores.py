@@ -21,7 +21,7 @@ from idgen.grants.redis.script import Script
 from idgen.grants.redis.store import LUA, Asking, RedisStore
 from idgen.grants.store import GrantStore
 from idgen.layout import Layout
-from idgen.redis_address import RedisAddress
+from idgen.redis.address import RedisAddress
 from tests.clocks import WallClock
 from tests.faults.redis_world import SimulatedRedis
 from tests.faults.world import Machine, MachineFiles

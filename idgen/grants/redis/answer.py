@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from idgen.grants.redis.plain import plain
 from idgen.grants.store import StoreUnavailable
+from idgen.redis.plain import plain
 
 Reply = Any
 """Of Redis: what grants.lua returns, if it was grants.lua."""

@@ -1,56 +1,13 @@
-"""A script on a real Redis: one question, one answer, every trouble in one clear line."""
-
-import re
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    ClusterError,
-    MasterDownError,
-    MovedError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-)
-from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import TimeoutError as NoAnswer
+"""A script on a real Redis: one question, one answer."""
 
 from idgen.grants.redis.answer import Reply
 from idgen.grants.redis.claim import Question
-from idgen.grants.redis.plain import plain
 from idgen.grants.store import StoreUnavailable
-from idgen.redis_address import RedisAddress
+from idgen.redis.address import RedisAddress
+from idgen.redis.connection import connection, trouble
 
 TIMEOUT_MS = 80
 """For a connection, and for each answer.  The keeper tries again, so nothing here does."""
-
-_KINDS: list[tuple[str, type[Exception], str]] = [
-    ("unauthorized", AuthenticationError, "NOAUTH"),
-    ("unauthorized", AuthenticationError, "unauthenticated"),
-    ("forbidden", NoPermissionError, "NOPERM"),
-    ("loading", BusyLoadingError, "LOADING"),
-    ("read_only", ReadOnlyError, "READONLY"),
-    ("read_only", MasterDownError, "MASTERDOWN"),
-    ("cluster", ClusterError, "hash to the same slot"),
-    ("cluster", MovedError, "MOVED"),
-    ("out_of_memory", OutOfMemoryError, "OOM"),
-]
-"""Reason, redis-py's error, and Redis's own word where the error came out of the script."""
-
-_HINTS = {
-    "unauthorized": "it wants another user or password (FLAKE_REDIS_PASSWORD)",
-    "forbidden": "its user may not do that",
-    "cluster": "it is a Redis Cluster, which won't do",
-    "loading": "Redis is loading its data",
-    "read_only": "it is a replica; name the primary",
-    "out_of_memory": "its memory is full; raise maxmemory",
-    "unreachable": "it can't be reached",
-    "error": "it refuses",
-}
 
 
 class Script:
@@ -67,7 +24,8 @@ class Script:
         try:
             return await self._script(keys=question.keys, args=question.arguments)
         except Exception as error:  # of a reset connection redis-py lets uvloop's RuntimeError out
-            raise trouble(self._address, self._timeout_ms, error) from error
+            said = trouble(self._address, self._timeout_ms, error)
+            raise StoreUnavailable(*said) from error
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -75,37 +33,3 @@ class Script:
 
     def __str__(self) -> str:
         return str(self._address)
-
-
-def connection(address: RedisAddress, timeout_ms: int) -> Redis:
-    """A client that connects when it is asked, and tries nothing twice."""
-    return Redis(
-        host=address.host,
-        port=address.port,
-        db=address.database,
-        username=address.username,
-        password=address.password,
-        ssl=address.tls,
-        socket_timeout=timeout_ms / 1000,
-        socket_connect_timeout=timeout_ms / 1000,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-        driver_info=None,
-        encoding_errors="backslashreplace",
-    )
-
-
-def trouble(address: RedisAddress, timeout_ms: int, error: Exception) -> StoreUnavailable:
-    """What redis-py raised, in one line and with a reason."""
-    said = (str(error).splitlines() or [type(error).__name__])[0]
-    said = plain(re.sub("^Error running script .*? -| script: .*", "", said))  # of Redis 6, and 7
-    if isinstance(error, NoAnswer):
-        tls = "; is TLS spoken there?" if address.tls else ""
-        return StoreUnavailable(f"{address}: no answer within {timeout_ms} ms{tls}", "unreachable")
-    reason = "error" if isinstance(error, RedisError) else "unreachable"
-    if isinstance(error, NoConnection):
-        reason = "unreachable"
-    for kind, of_redis_py, word in _KINDS:
-        if isinstance(error, of_redis_py) or word in said:
-            reason = kind
-    return StoreUnavailable(f"{address}: {_HINTS[reason]}: {said}", reason)

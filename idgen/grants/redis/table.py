@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 
-from idgen.grants.redis.plain import plain
 from idgen.grants.redis.records import STATES, Fleet, Record
 from idgen.layout import MAX_WORKER_ID
 from idgen.moments import distance, duration, rfc_3339
+from idgen.redis.plain import plain
 
 _HOLDER = re.compile("host=([^ ]*) pid=([0-9]{1,10}) started=([0-9]{1,19})")
 _LAST_UNIX_MS = 253_402_300_799_999

@@ -13,7 +13,7 @@ from idgen.grants.redis.claim import Question
 from idgen.grants.redis.script import TIMEOUT_MS, Script
 from idgen.grants.redis.store import LUA
 from idgen.grants.store import StoreUnavailable
-from idgen.redis_address import RedisAddress
+from idgen.redis.address import RedisAddress
 from tests.end_to_end.fleet import free_port, until
 from tests.faults.proxy import Mode, Proxy
 from tests.grants.stores import PATIENT_MS, claim, run

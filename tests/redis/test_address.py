@@ -1,6 +1,6 @@
 import pytest
 
-from idgen.redis_address import RedisAddress, without_secrets
+from idgen.redis.address import RedisAddress, without_secrets
 
 
 @pytest.mark.parametrize(

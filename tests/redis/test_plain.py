@@ -1,6 +1,6 @@
 import pytest
 
-from idgen.grants.redis.plain import plain
+from idgen.redis.plain import plain
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Redis: where one is, the way there, and what it says."""
