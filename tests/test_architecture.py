@@ -35,10 +35,12 @@ ALLOWED = {
     "__main__": {"command"},
     "service": {"generator", "grant", "layout", "errors"},
     "grants": {"service", "grant", "redis", "layout", "moments", "errors"},
+    "quota": {"redis", "moments", "progress", "errors"},
     "stats": {"service", "errors"},
     "batches": {"service", "limits", "errors"},
     "web": {
         "service",
+        "quota",
         "stats",
         "batches",
         "decoding",
@@ -58,6 +60,7 @@ PURE = [
     "client/errors", "client/servers", "client/settings", "client/choice", "client/budget",
     "client/call", "client/reply", "client/buffer",
     "command/picture", "command/latencies",
+    "quota/rules", "quota/decision", "quota/tally",
 ]  # fmt: skip
 PURE_IMPORTS = {
     "dataclasses",
@@ -70,6 +73,7 @@ PURE_IMPORTS = {
     "zlib",
     "datetime",
     "urllib",
+    "operator",
     "idgen",
 }
 

@@ -1,0 +1,1 @@
+"""Call-frequency control: how often applications, users and addresses may call what."""
