@@ -49,6 +49,8 @@ class Verdict(NamedTuple):
     @property
     def over_shadows(self) -> list[Rule]:
         """The rules that would have denied an allowed call, were they enforced."""
+        if not self.allowed or not self.charge.check.cost:
+            return []
         both = zip(self.charge.rules, self.levels, strict=False)
         return [rule for rule, level in both if not rule.enforce and level.used > rule.limit]
 
