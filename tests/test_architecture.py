@@ -61,6 +61,7 @@ PURE = [
     "client/call", "client/reply", "client/buffer",
     "command/picture", "command/latencies",
     "quota/rules", "quota/decision", "quota/tally",
+    "quota/rule_file", "quota/rule_lines",
 ]  # fmt: skip
 PURE_IMPORTS = {
     "dataclasses",
@@ -74,6 +75,7 @@ PURE_IMPORTS = {
     "datetime",
     "urllib",
     "operator",
+    "tomllib",
     "idgen",
 }
 
