@@ -60,7 +60,7 @@ PURE = [
     "client/errors", "client/servers", "client/settings", "client/choice", "client/budget",
     "client/call", "client/reply", "client/buffer",
     "command/picture", "command/latencies",
-    "quota/rules", "quota/decision", "quota/tally",
+    "quota/rules", "quota/decision", "quota/tally", "quota/days",
     "quota/rule_file", "quota/rule_lines",
 ]  # fmt: skip
 PURE_IMPORTS = {
@@ -76,6 +76,8 @@ PURE_IMPORTS = {
     "urllib",
     "operator",
     "tomllib",
+    "itertools",
+    "zoneinfo",
     "idgen",
 }
 

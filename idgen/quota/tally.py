@@ -4,6 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+MAX_INTERFACES = 1000
+"""How many interfaces are told apart, of an application and day; further ones share OTHERS."""
+
+OTHERS = "*"
+"""The interface under which all further ones are counted."""
+
 
 class UsageId(NamedTuple):
     """Whose usage, and of which day."""
@@ -23,6 +29,13 @@ class Tally:
     interfaces: Counter[str] = field(default_factory=Counter)
     """Allowed calls by interface; those that named none are in the total alone."""
     users: set[str] = field(default_factory=set)
-    """The users of allowed calls.  Of a tally that was read from a store: see user_count."""
-    user_count: int | None = None
-    """How many users there were where the store knows only that; None: those in `users`."""
+    """The users of allowed calls, where calls are gathered; a store doesn't give names back."""
+    user_count: int = 0
+    """How many users a store knows of; 0 where calls are gathered."""
+
+
+def interface_in(interfaces: Counter[str], interface: str) -> str:
+    """Under which name a call is counted: its interface's, or OTHERS once there are too many."""
+    if interface in interfaces or len(interfaces) < MAX_INTERFACES:
+        return interface
+    return OTHERS
