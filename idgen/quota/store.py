@@ -31,7 +31,8 @@ class UsageStore(Protocol):
     async def add(self, tallies: Mapping[UsageId, Tally]) -> None:
         """Add to what is there.  Raises StoreUnavailable: nothing was added, or all of it was.
 
-        In the latter case the same mapping, handed in again, isn't added a second time.
+        In the latter case the same mapping, handed in again, isn't added a second time.  One call
+        at a time, and the mapping doesn't change until it is added.
         """
 
     async def read(self, usage_id: UsageId) -> Tally:
