@@ -19,11 +19,12 @@ setup(
     python_requires=">=3.11",
     py_modules=["flake"],
     packages=find_packages(include=["idgen", "idgen.*"]),
-    package_data={"idgen": ["py.typed", "grants/redis/*.lua"]},
+    package_data={"idgen": ["py.typed", "grants/redis/*.lua", "quota/redis/*.lua"]},
     install_requires=[
         "httptools>=0.9,<1",
         "prometheus_client>=0.22,<1",
         "tornado>=6.5,<7",
+        "tzdata",
         "uvloop>=0.22,<1",
     ],
     extras_require={

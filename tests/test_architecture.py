@@ -61,6 +61,7 @@ PURE = [
     "client/call", "client/reply", "client/buffer",
     "command/picture", "command/latencies",
     "quota/rules", "quota/decision", "quota/tally", "quota/days",
+    "quota/redis/usage_pieces",
     "quota/rule_file", "quota/rule_lines",
 ]  # fmt: skip
 PURE_IMPORTS = {

@@ -1,0 +1,1 @@
+"""Quotas and usage in Redis: the scripts, and who asks them."""
