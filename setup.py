@@ -33,6 +33,7 @@ setup(
         "client": ["requests>=2.32,<3", "urllib3>=2.2,<3"],
         "async-client": ["aiohttp>=3.11,<4"],
         "audit": ["numpy>=2,<3"],
+        "archive": ["redis[hiredis]>=8.1,<9", "sqlalchemy>=2,<3"],
         "bench": ["matplotlib>=3.10,<4"],
         "test": [
             "celery[redis]",
