@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from idgen.quota import usage_memory
 from idgen.quota.redis.usage import MAX_READS, PAGE_APPS, RedisUsage
-from idgen.quota.redis.usage_pieces import KEPT_NUMBER_S, KEPT_S, MAX_NAMES
+from idgen.quota.redis.usage_pieces import KEPT_NUMBER_S, KEPT_S, MAX_NAMES, apps_key
 from idgen.quota.store import StoreUnavailable, UsageStore
 from idgen.quota.tally import MAX_INTERFACES, OTHERS, Tally, UsageId
 from idgen.quota.usage_memory import MAX_DAYS, MemoryUsage
@@ -413,6 +413,24 @@ def test_the_apps_of_a_day_are_listed_once_each_in_bounded_pages(server: RedisSe
             assert sorted(itertools.chain(*pages)) == sorted(apps)
             assert 0 < min(map(len, pages)) <= max(map(len, pages)) <= PAGE_APPS
             assert await store.count_apps(DAY) == len(apps)
+
+    run(scenario())
+
+
+def test_an_app_that_the_scan_of_a_shrinking_set_comes_by_twice_is_listed_once(
+    server: RedisServer,
+) -> None:
+    async def scenario() -> None:
+        address = at(server.port)
+        apps = {f"app-{number}" for number in range(4000)}
+        async with opened(address) as store:
+            await store.add({UsageId(DAY, app): tally(1) for app in apps})
+            listed: list[str] = []
+            async for page in store.apps(DAY):
+                if not listed:  # what is left is scanned anew in part, its table being smaller
+                    server.client.srem(apps_key(address.namespace, DAY), *(apps - set(page)))
+                listed += page
+        assert len(listed) == len(set(listed)) >= PAGE_APPS
 
     run(scenario())
 
