@@ -1,7 +1,7 @@
 """The settings: from the command line, the environment and a file, validated once.
 
 Weakest first: default, `--config=FILE` (TOML), environment `FLAKE_NAME`, command line.  All of
-them end in one table of checks, so a value is judged the same wherever it came from.
+them end in the one table of options.py, so a value is judged the same wherever it came from.
 
 The command line keeps the manners of tornado.options (`--worker-id`, `-worker_id` and
 `--worker_id` are one) but not its parser, which takes stray arguments, refuses `--port 80`,
@@ -11,18 +11,16 @@ shows tracebacks for bad values and runs its config files as Python.
 import argparse
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 from idgen import __version__
 from idgen.errors import BadSetting
-from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS, MAX_WORKER_ID
+from idgen.options import OPTIONS, WITH_SECRETS, Networks
 from idgen.redis.address import RedisAddress, without_secrets
-
-LOG_LEVELS = ("debug", "info", "warning", "error", "none")
-LOG_FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,107 +34,14 @@ class Config:
     address: str
     epoch_ms: int
     grants: str | RedisAddress
+    quota_rules: Path | None
+    """None: no quotas."""
+    quota_store: str | RedisAddress
+    quota_timezone: ZoneInfo
+    trusted_proxies: Networks
     redis_password: str = field(repr=False)
     logging: str
     log_format: str
-
-
-def _whole_number(low: int, high: int) -> Callable[[str], int]:
-    def check(text: str) -> int:
-        if re.fullmatch("[0-9]{1,19}", text) and low <= int(text) <= high:
-            return int(text)
-        raise ValueError(f"a whole number from {low} to {high}")
-
-    return check
-
-
-def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if text.lower() in choices:
-            return text.lower()
-        raise ValueError("one of " + ", ".join(choices))
-
-    return check
-
-
-def _not_empty(text: str) -> str:
-    if text:
-        return text
-    raise ValueError("an IP address or a host name of this machine")
-
-
-def _worker_id(text: str) -> int | None:
-    if text == "auto":
-        return None
-    try:
-        return _whole_number(0, MAX_WORKER_ID)(text)
-    except ValueError as allowed:
-        raise ValueError(f"{allowed}, or auto") from None
-
-
-def _worker_ids(text: str) -> range:
-    first, _, last = text.partition("-")
-    try:
-        number = _whole_number(0, MAX_WORKER_ID)
-        worker_ids = range(number(first), number(last) + 1)
-    except ValueError:
-        worker_ids = range(0)
-    if worker_ids:
-        return worker_ids
-    raise ValueError(f"FROM-TO, two numbers from 0 to {MAX_WORKER_ID}, the smaller first")
-
-
-def _store(text: str) -> str | RedisAddress:
-    if text == "memory:" or (text.startswith("file:") and "\0" not in text):
-        return text
-    if text.startswith(("redis:", "rediss:")):
-        return RedisAddress.parse(text)
-    raise ValueError("file:DIR, file:, memory: or redis://HOST:PORT/DB")
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    check: Callable[[str], Any]
-    """Gives the value of the text, or raises ValueError with what is allowed."""
-    default: str | None
-    """None: required."""
-    metavar: str
-    help: str
-    on_command_line: bool = True
-    """False for a secret: everybody on the machine can read command lines."""
-
-
-OPTIONS: dict[str, _Option] = {
-    "worker_id": _Option(
-        _worker_id,
-        None,
-        "N",
-        f"0 to {MAX_WORKER_ID}, another one for each process of the fleet, or auto with grants "
-        "from Redis",
-    ),
-    "worker_ids": _Option(
-        _worker_ids, f"0-{MAX_WORKER_ID}", "FROM-TO", "the worker_ids that auto may take"
-    ),
-    "port": _Option(_whole_number(1, 65_535), "8888", "N", "port to listen on"),
-    "address": _Option(_not_empty, "127.0.0.1", "ADDRESS", "address to listen on, IPv4 or IPv6"),
-    "epoch_ms": _Option(
-        _whole_number(0, MAX_EPOCH_MS),
-        str(DEFAULT_EPOCH_MS),
-        "MS",
-        "Unix milliseconds from which timestamps count; never change it in a living fleet",
-    ),
-    "grants": _Option(
-        _store,
-        "file:",
-        "STORE",
-        "where timestamp grants come from: file:DIR, file: in the state directory, "
-        "redis://HOST:PORT/DB[?namespace=NAME] (rediss: with TLS), or memory:, which survives no "
-        "restart",
-    ),
-    "redis_password": _Option(str, "", "", "", on_command_line=False),
-    "logging": _Option(_one_of(LOG_LEVELS), "info", "LEVEL", ", ".join(LOG_LEVELS)),
-    "log_format": _Option(_one_of(LOG_FORMATS), "text", "FORMAT", ", ".join(LOG_FORMATS)),
-}
 
 
 _Settings = dict[str, tuple[str, str]]
@@ -171,7 +76,7 @@ def _value(name: str, setting: tuple[str, str] | None) -> Any:
     try:
         return option.check(text)
     except ValueError as allowed:
-        shown = without_secrets(text) if name == "grants" else repr(text)
+        shown = without_secrets(text) if name in WITH_SECRETS else repr(text)
         raise BadSetting(f"--{name}: {shown}{source} is not {allowed}") from None
 
 
@@ -245,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, option in OPTIONS.items():
         if not option.on_command_line:
             continue
-        default = " (required)" if option.default is None else f" (default: {option.default})"
+        default = f" (default: {option.default})" if option.default else ""
+        default = " (required)" if option.default is None else default
         parser.add_argument(f"--{name}", metavar=option.metavar, help=option.help + default)
     return parser

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,6 +16,10 @@ DEFAULTS = Config(
     address="127.0.0.1",
     epoch_ms=DEFAULT_EPOCH_MS,
     grants="file:",
+    quota_rules=None,
+    quota_store="memory:",
+    quota_timezone=ZoneInfo("UTC"),
+    trusted_proxies=(),
     redis_password="",
     logging="info",
     log_format="text",
