@@ -114,6 +114,18 @@ class BodyTooLarge(BadRequest):
         self.limit = limit
 
 
+class QuotaExceeded(FlakeError):
+    """A call is more than the rules allow; the message names the rule and the next reset."""
+
+    reason = "quota_exceeded"
+
+
+class QuotaUnavailable(FlakeError):
+    """The store of quotas can't be asked now; the message says why."""
+
+    reason = "quota_unavailable"
+
+
 class CannotListen(FlakeError):
     """An address or port can't be had; the message names it and the system's reason."""
 

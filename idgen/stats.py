@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
-from idgen.errors import BadRequest, NotReady
+from idgen.errors import BadRequest, NotReady, QuotaExceeded, QuotaUnavailable
 from idgen.service import IdService
+
+NO_500 = (BadRequest.reason, NotReady.reason, QuotaExceeded.reason, QuotaUnavailable.reason)
+"""Errors of the client, and of what can't be had for a while."""
 
 
 class Stats:
@@ -32,6 +35,6 @@ class Stats:
         }
 
     def _refusals(self) -> int:
-        """The errors that were a 500: all but those of the client and of not being ready."""
+        """The errors that were a 500."""
         errors = self._service.errors
-        return errors.total() - errors[BadRequest.reason] - errors[NotReady.reason]
+        return errors.total() - sum(errors[reason] for reason in NO_500)

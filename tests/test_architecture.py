@@ -16,7 +16,8 @@ ALLOWED = {
     "grant": set[str](),
     "generator": {"grant", "layout", "errors"},
     "redis": set[str](),
-    "config": {"redis", "layout", "errors"},
+    "options": {"redis", "layout"},
+    "config": {"options", "redis", "errors"},
     "log": set[str](),
     "progress": set[str](),
     "audit": {"decoding", "layout", "moments", "progress"},
@@ -63,6 +64,7 @@ PURE = [
     "quota/rules", "quota/decision", "quota/tally", "quota/days",
     "quota/redis/usage_pieces",
     "quota/rule_file", "quota/rule_lines",
+    "quota/redis/keys", "quota/redis/route",
 ]  # fmt: skip
 PURE_IMPORTS = {
     "dataclasses",
@@ -73,6 +75,7 @@ PURE_IMPORTS = {
     "re",
     "struct",
     "zlib",
+    "hashlib",
     "datetime",
     "urllib",
     "operator",

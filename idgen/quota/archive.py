@@ -28,10 +28,9 @@ except ModuleNotFoundError as missing:
     print(f"archive: {missing.name} is missing; {hint}", file=sys.stderr)
     sys.exit(1)
 
-from idgen.errors import BadSetting
+from idgen.errors import BadSetting, QuotaUnavailable
 from idgen.progress import Progress
 from idgen.quota.days import Days, day_before, parse_day
-from idgen.quota.store import StoreUnavailable
 from idgen.quota.tally import UsageId
 from idgen.redis.address import RedisAddress, without_secrets
 
@@ -64,7 +63,7 @@ class Archived:
 async def archive(usage: RedisUsage, tables: UsageTables, day: str, progress: Progress) -> Archived:
     """Copy a day, a page of applications after the other.
 
-    Raises StoreUnavailable, DatabaseTrouble: the pages before are copied.
+    Raises QuotaUnavailable, DatabaseTrouble: the pages before are copied.
     """
     archived = Archived()
     known = await usage.count_apps(day)
@@ -193,7 +192,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], unix_ms: int) 
     try:
         settings = parse(arguments, environment, unix_ms)
         archived = asyncio.run(copy(settings))
-    except (BadSetting, StoreUnavailable, DatabaseTrouble) as error:
+    except (BadSetting, QuotaUnavailable, DatabaseTrouble) as error:
         print(f"archive: {error}", file=sys.stderr)
         return 2 if isinstance(error, BadSetting) else 1
     print(

@@ -76,6 +76,7 @@ class Rules:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         assert len(rules) <= MAX_RULES
         self.all = rules
+        self.has_shadows = not all(rule.enforce for rule in rules)
         self._applying: dict[tuple[bool, ...], tuple[Rule, ...]] = {}
         """By which of the FIELDS a check has: equal checks have the very same rules."""
 

@@ -1,10 +1,10 @@
 """What a store of counters does, and what one of usage does."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from idgen.errors import FlakeError
 from idgen.quota.decision import Verdict
 from idgen.quota.rules import Charge
 from idgen.quota.tally import Tally, UsageId
@@ -12,6 +12,9 @@ from idgen.quota.tally import Tally, UsageId
 
 class QuotaStore(Protocol):
     """The counters.  A window is one rule's and one caller's, and ends by the store's clock."""
+
+    failures: Counter[str]
+    """Calls on which it couldn't be asked, by reason."""
 
     def take(self, charge: Charge) -> "Verdict | asyncio.Future[Verdict]":
         """Decide on a call and charge it, in one step; at once, or when the store has answered.
@@ -29,7 +32,7 @@ class UsageStore(Protocol):
     """What applications have used, by day."""
 
     async def add(self, tallies: Mapping[UsageId, Tally]) -> None:
-        """Add to what is there.  Raises StoreUnavailable: nothing was added, or all of it was.
+        """Add to what is there.  Raises QuotaUnavailable: nothing was added, or all of it was.
 
         In the latter case the same mapping, handed in again, isn't added a second time.  One call
         at a time, and the mapping doesn't change until it is added.
@@ -38,14 +41,8 @@ class UsageStore(Protocol):
     async def read(self, usage_id: UsageId) -> Tally:
         """All that was added of one application's day; empty where nothing was.
 
-        Raises StoreUnavailable.
+        Raises QuotaUnavailable.
         """
 
     async def close(self) -> None:
         """Let go of connections."""
-
-
-class StoreUnavailable(FlakeError):
-    """The store of quotas can't be asked now; the message says why."""
-
-    reason = "quota_unavailable"

@@ -9,9 +9,10 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from idgen.errors import QuotaUnavailable
 from idgen.quota.days import Days
 from idgen.quota.rules import Check
-from idgen.quota.store import StoreUnavailable, UsageStore
+from idgen.quota.store import UsageStore
 from idgen.quota.tally import OTHERS, Tally, UsageId, interface_in
 
 FLUSH_EVERY_S = 1
@@ -77,14 +78,14 @@ class Usage:
             self._begin_user(tally.users, user)
 
     async def flush(self) -> None:
-        """Hand over what was noted before the call.  Raises StoreUnavailable: it waits then.
+        """Hand over what was noted before the call.  Raises QuotaUnavailable: it waits then.
 
         Who has waited for a turn in which the store failed is told that, without another try.
         """
         failures = self._failures
         async with self._turn:
             if self._failures != failures:
-                raise StoreUnavailable(self._trouble)
+                raise QuotaUnavailable(self._trouble)
             if self._batch:
                 await self._hand_over()
             if self._gathered:
@@ -99,7 +100,7 @@ class Usage:
             await sleep(FLUSH_EVERY_S)
             try:
                 await self.flush()
-            except StoreUnavailable:
+            except QuotaUnavailable:
                 pass  # it is logged, and there is another time
             except Exception:  # a mistake of ours must not end the statistics until a restart
                 _log.exception("usage isn't stored")
@@ -107,7 +108,7 @@ class Usage:
     async def read(self, app: str, day: str | None) -> tuple[str, Tally]:
         """The day, and what the application has used on it; of today where day is None.
 
-        The calls that this process has noted are in it.  Raises StoreUnavailable.
+        The calls that this process has noted are in it.  Raises QuotaUnavailable.
         """
         day = day or self._days.day_of(self._wall_clock_ms())
         await self.flush()
@@ -116,7 +117,7 @@ class Usage:
     async def _hand_over(self) -> None:
         try:
             await self._store.add(self._batch)
-        except StoreUnavailable as trouble:
+        except QuotaUnavailable as trouble:
             self._failures += 1
             self._trouble = str(trouble)
             if not self._is_away:

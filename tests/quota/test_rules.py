@@ -91,3 +91,8 @@ def test_without_rules_a_call_is_charged_to_nothing() -> None:
 def test_more_rules_than_the_bound_are_our_own_mistake() -> None:
     with pytest.raises(AssertionError):
         Rules((BY_APP,) * (MAX_RULES + 1))
+
+
+def test_rules_know_whether_one_of_them_is_a_shadow() -> None:
+    assert not RULES.has_shadows
+    assert Rules((BY_IP, Rule("shadow", ("ip",), 1, 1, enforce=False))).has_shadows

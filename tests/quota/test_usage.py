@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from idgen.errors import QuotaUnavailable
 from idgen.quota import usage as bounds
 from idgen.quota.days import Days
 from idgen.quota.rules import Check
-from idgen.quota.store import StoreUnavailable
 from idgen.quota.tally import MAX_INTERFACES, OTHERS, Tally, UsageId
 from idgen.quota.usage import FLUSH_EVERY_S, Usage
 from idgen.quota.usage_memory import MemoryUsage
@@ -56,7 +56,7 @@ class World:
         return (await self.usage.read(app, day))[1]
 
     async def fails(self) -> str:
-        with pytest.raises(StoreUnavailable) as raised:
+        with pytest.raises(QuotaUnavailable) as raised:
             await self.usage.flush()
         return str(raised.value)
 
@@ -111,7 +111,7 @@ def test_a_batch_that_failed_is_handed_in_again_as_it_was_before_what_came_after
     async def scenario() -> None:
         world = World()
         world.note(CALL)
-        world.store.trouble = StoreUnavailable("gone")
+        world.store.trouble = QuotaUnavailable("gone")
         assert await world.fails() == "gone"
         failed = world.store.handed[0]
         world.note(CALL, CALL._replace(app="later"))
@@ -150,7 +150,7 @@ def test_one_flush_runs_at_a_time_and_whoever_waited_for_a_failure_is_told_it() 
         world = World()
         world.note(CALL)
         world.store.may_answer.clear()
-        world.store.trouble = StoreUnavailable("no answer within 80 ms")
+        world.store.trouble = QuotaUnavailable("no answer within 80 ms")
         asking = [asyncio.create_task(world.read()) for _ in range(5)]
         await asyncio.sleep(0)
         world.store.may_answer.set()
@@ -168,7 +168,7 @@ def test_run_goes_on_whatever_happens_and_tells_of_an_outage_once(
 ) -> None:
     caplog.set_level(logging.INFO, "flake.quota")
     world = World()
-    down = StoreUnavailable("redis://here: it can't be reached")
+    down = QuotaUnavailable("redis://here: it can't be reached")
     troubles = [None, down, down, KeyError("a mistake"), down, None, None, down, None]
     total = len(troubles)
 
@@ -250,7 +250,7 @@ def test_while_the_store_is_away_no_more_waits_than_the_bounds_allow(
     async def scenario() -> None:
         world = World()
         monkeypatch.setattr(bounds, "MAX_WAITING_APPS", 10)
-        world.store.trouble = StoreUnavailable("gone")
+        world.store.trouble = QuotaUnavailable("gone")
         for number in range(100):
             world.note(CALL._replace(app=f"app-{number}"))
             await world.fails()

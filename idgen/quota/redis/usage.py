@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequenc
 from importlib.resources import files
 from typing import Any
 
+from idgen.errors import QuotaUnavailable
 from idgen.quota.redis.usage_pieces import Piece, apps_key, counts_key, pieces, users_key
-from idgen.quota.store import StoreUnavailable
 from idgen.quota.tally import Tally, UsageId
 from idgen.redis.address import RedisAddress
 from idgen.redis.connection import connection, trouble
@@ -52,7 +52,7 @@ class RedisUsage:
         self._told = ""
 
     async def add(self, tallies: Mapping[UsageId, Tally]) -> None:
-        """Add to what is there.  Raises StoreUnavailable; handed in again, it goes on from there.
+        """Add to what is there.  Raises QuotaUnavailable; handed in again, it goes on from there.
 
         One call at a time, and the mapping doesn't change until all of it is added.
         """
@@ -68,13 +68,13 @@ class RedisUsage:
     async def read(self, usage_id: UsageId) -> Tally:
         """All that was added of one application's day; empty where nothing was.
 
-        Raises StoreUnavailable.
+        Raises QuotaUnavailable.
         """
         (tally,) = await self.read_all([usage_id])
         return tally
 
     async def read_all(self, usage_ids: Sequence[UsageId]) -> list[Tally]:
-        """The same of up to PAGE_APPS, in one round trip.  Raises StoreUnavailable."""
+        """The same of up to PAGE_APPS, in one round trip.  Raises QuotaUnavailable."""
         assert len(usage_ids) <= PAGE_APPS
         pipeline = self._redis.pipeline(transaction=False)
         for usage_id in usage_ids:
@@ -85,11 +85,11 @@ class RedisUsage:
         return list(map(_tally, answers[::2], answers[1::2]))
 
     async def count_apps(self, day: str) -> int:
-        """How many applications called on a day.  Raises StoreUnavailable."""
+        """How many applications called on a day.  Raises QuotaUnavailable."""
         return int(await self._asked(self._redis.scard(apps_key(self._address.namespace, day))))
 
     async def apps(self, day: str) -> AsyncIterator[list[str]]:
-        """Those applications, each once, in pages of up to PAGE_APPS.  Raises StoreUnavailable."""
+        """Those applications, each once, in pages of up to PAGE_APPS.  Raises QuotaUnavailable."""
         key, cursor, seen = apps_key(self._address.namespace, day), 0, set[bytes]()
         while True:
             scanning = self._redis.sscan(key, cursor, count=PAGE_APPS)
@@ -106,11 +106,11 @@ class RedisUsage:
         await self._redis.aclose()
 
     async def _asked(self, call: Awaitable[Any]) -> Any:
-        """The answer.  Raises StoreUnavailable."""
+        """The answer.  Raises QuotaUnavailable."""
         try:
             return await call
         except Exception as error:  # of a reset connection redis-py lets uvloop's RuntimeError out
-            raise StoreUnavailable(trouble(self._address, self._timeout_ms, error)[0]) from error
+            raise QuotaUnavailable(trouble(self._address, self._timeout_ms, error)[0]) from error
 
     def _next_piece(self) -> Piece | None:
         self._piece = next(self._pieces, None)

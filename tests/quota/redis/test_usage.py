@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from idgen.errors import QuotaUnavailable
 from idgen.quota.redis.usage import MAX_READS, PAGE_APPS, RedisUsage
 from idgen.quota.redis.usage_pieces import KEPT_NUMBER_S, KEPT_S, apps_key
-from idgen.quota.store import StoreUnavailable
 from idgen.quota.tally import Tally, UsageId
 from idgen.redis.address import RedisAddress
 from tests.end_to_end.fleet import until
@@ -88,7 +88,7 @@ def test_what_lost_its_reply_is_not_added_twice(server: RedisServer, mode: Mode)
                 await store.add({UsageId(DAY, "before"): tally(1)})
                 await proxy.switch(mode)
                 for _ in range(2):
-                    with pytest.raises(StoreUnavailable, match=r"no answer within 200 ms$"):
+                    with pytest.raises(QuotaUnavailable, match=r"no answer within 200 ms$"):
                         await store.add(LARGE)
                 if mode is Mode.LOSING_REPLIES:
                     assert f"{address.namespace}:usage:{DAY}:{{shop}}" in keys_of(server, address)
@@ -145,15 +145,15 @@ def test_a_redis_that_forgets_its_scripts_restarts_or_stops_loses_and_doubles_no
             await store.add({SHOP: tally(1)})
             own_server.stop()
             stopped = {SHOP: tally(1)}
-            with pytest.raises(StoreUnavailable, match=r"no answer within 300 ms$"):
+            with pytest.raises(QuotaUnavailable, match=r"no answer within 300 ms$"):
                 await store.add(stopped)
             own_server.go_on()
             await store.add(stopped)
             own_server.kill()
             killed = {SHOP: tally(1)}
-            with pytest.raises(StoreUnavailable, match="can't be reached"):
+            with pytest.raises(QuotaUnavailable, match="can't be reached"):
                 await store.add(killed)
-            with pytest.raises(StoreUnavailable, match="can't be reached"):
+            with pytest.raises(QuotaUnavailable, match="can't be reached"):
                 await store.read(SHOP)
             own_server.start()
             await store.add(killed)
@@ -167,7 +167,7 @@ def test_a_full_memory_adds_nothing_and_later_all_of_it(own_server: RedisServer)
         address = at(own_server.port)
         async with opened(address) as store:
             own_server.client.config_set("maxmemory", 1)
-            with pytest.raises(StoreUnavailable, match="raise maxmemory"):
+            with pytest.raises(QuotaUnavailable, match="raise maxmemory"):
                 await store.add(LARGE)
             assert keys_of(own_server, address) == {}
             own_server.client.config_set("maxmemory", 0)
@@ -189,7 +189,7 @@ def test_a_key_of_another_type_costs_what_it_would_have_counted_and_nothing_else
             for _ in range(2):
                 await store.add({SHOP: tally(1, 0, "ann", x=1, y=2), b: tally(2, 0, "eve", x=1)})
             assert await store.read(b) == is_read(4, 0, 1, x=2)
-            with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+            with pytest.raises(QuotaUnavailable, match="WRONGTYPE"):
                 await store.read(SHOP)
 
     run(scenario())
