@@ -20,6 +20,8 @@ try:
     import secrets
     import socket
     import time
+    from collections.abc import AsyncIterator
+    from contextlib import asynccontextmanager
     from functools import partial
 
     import uvloop
@@ -37,6 +39,14 @@ try:
     from idgen.grants.state_directory import state_directory
     from idgen.grants.store import GrantStore, StoreError, StoreRefused
     from idgen.layout import Layout
+    from idgen.quota.days import Days
+    from idgen.quota.memory import MemoryStore as MemoryCounters
+    from idgen.quota.rule_file import BadRules
+    from idgen.quota.rule_watch import RuleFile, RuleWatch
+    from idgen.quota.rules import Rules
+    from idgen.quota.service import Quota
+    from idgen.quota.usage import Usage
+    from idgen.quota.usage_memory import MemoryUsage
     from idgen.redis.address import RedisAddress
     from idgen.service import IdService
     from idgen.stats import Stats
@@ -44,6 +54,9 @@ try:
     from idgen.web.lanes import Lanes
     from idgen.web.metrics import registry_of
     from idgen.web.plans import Planner
+    from idgen.web.quota.guard import Guard
+    from idgen.web.quota.metrics import QuotaCollector
+    from idgen.web.quota.proxies import Proxies
     from idgen.web.refusals import Refusals
     from idgen.web.server import Server
     from idgen.web.site import Site
@@ -87,14 +100,18 @@ def grant_store(settings: config.Config) -> GrantStore:
     )
 
 
+def missing(error: ModuleNotFoundError) -> StoreRefused:
+    """What to say where a package for Redis is not installed."""
+    told = f"{error.name} is not installed; `make run` or pip install '.[redis]' installs it"
+    return StoreRefused(told)
+
+
 def redis_store(settings: config.Config, address: RedisAddress) -> GrantStore:
     """The store on that Redis.  Raises StoreRefused where its client is not installed."""
     try:
         from idgen.grants.redis.script import Script
     except ModuleNotFoundError as error:
-        raise StoreRefused(
-            f"{error.name} is not installed; `make run` or pip install '.[redis]' installs it"
-        ) from None
+        raise missing(error) from None
     worker_ids = settings.worker_ids
     if settings.worker_id is not None:
         worker_ids = range(settings.worker_id, settings.worker_id + 1)
@@ -105,6 +122,51 @@ def redis_store(settings: config.Config, address: RedisAddress) -> GrantStore:
     lua = LUA.read_text(encoding="utf-8")
     script = Script(address.with_password(settings.redis_password), lua)
     return RedisStore(script, claim, wall_clock_ms)
+
+
+def quota_of(settings: config.Config, rules: Rules) -> Quota:
+    """Quotas by these rules, in the store that `--quota_store` names.  Raises StoreRefused."""
+    days = Days(settings.quota_timezone)
+    if not isinstance(settings.quota_store, RedisAddress):
+        usage = Usage(MemoryUsage(), days, wall_clock_ms)
+        return Quota(rules, MemoryCounters(boot_clock_ms), usage)
+    try:
+        from idgen.quota.redis.counters import RedisStore as RedisCounters
+        from idgen.quota.redis.usage import RedisUsage
+    except ModuleNotFoundError as error:
+        raise missing(error) from None
+    address = settings.quota_store.with_password(settings.redis_password)
+    usage = Usage(RedisUsage(address, secrets.token_hex(8)), days, wall_clock_ms)
+    return Quota(rules, RedisCounters(address), usage)
+
+
+@asynccontextmanager
+async def quotas(settings: config.Config, site: Site) -> AsyncIterator[None]:
+    """Have the site guarded by the rules of `--quota_rules`, if any, while the block runs.
+
+    Raises BadSetting, StoreRefused.
+    """
+    if settings.quota_rules is None:
+        yield
+        return
+    file = RuleFile(settings.quota_rules)
+    try:
+        quota = site.quota = quota_of(settings, file.load())
+    except BadRules as error:
+        raise BadSetting(f"--quota_rules: {error}") from None
+    site.guard = Guard(quota, Proxies(settings.trusted_proxies), site.refusals)
+    watch = RuleWatch(file, quota.adopt, asyncio.sleep)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watch.look_soon)
+    site.registry.register(QuotaCollector(quota, watch))
+    names = ", ".join(rule.name for rule in quota.rules.all)
+    logging.info(f"quotas {names} from {settings.quota_rules}, counted in {settings.quota_store}")
+    tasks = [asyncio.create_task(run) for run in (watch.run(), quota.usage.run(asyncio.sleep))]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await quota.close()
 
 
 async def serve(settings: config.Config) -> None:
@@ -129,26 +191,39 @@ async def serve(settings: config.Config) -> None:
         wire=wire,
         refusals=Refusals(service, wire),
     )
-    server = Server(Lanes(application(site), site, Planner(site).plan))
-    delay_ms = await keeper.step()
     try:
-        named = "auto" if settings.worker_id is None else settings.worker_id
-        listening = " and ".join(server.listen(settings.address, settings.port))
-        logging.info(
-            f"flake {__version__}: worker {named} listens on {listening}, grants from {store}"
-        )
-        keeping = asyncio.create_task(keeper.run(delay_ms))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([keeping, stopping], return_when=asyncio.FIRST_COMPLETED)
-        logging.info("draining")
-        await server.drain()
-        if keeping.done():
-            keeping.result()
-        keeping.cancel()
-        # asyncio.wait_for, deep in a store, may swallow that; the release then comes after it.
-        await asyncio.wait([keeping], timeout=RELEASE_AFTER_S)
+        async with quotas(settings, site):
+            server = Server(Lanes(application(site), site, Planner(site).plan))
+            await run(settings, server, store, keeper, stop)
     finally:
         await keeper.release()
+
+
+async def run(
+    settings: config.Config,
+    server: Server,
+    store: GrantStore,
+    keeper: Keeper,
+    stop: asyncio.Event,
+) -> None:
+    """Listen, and keep the grant, until it is time to stop; then drain.
+
+    Raises BadSetting, StoreError, CannotListen.
+    """
+    delay_ms = await keeper.step()
+    named = "auto" if settings.worker_id is None else settings.worker_id
+    listening = " and ".join(server.listen(settings.address, settings.port))
+    logging.info(f"flake {__version__}: worker {named} listens on {listening}, grants from {store}")
+    keeping = asyncio.create_task(keeper.run(delay_ms))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([keeping, stopping], return_when=asyncio.FIRST_COMPLETED)
+    logging.info("draining")
+    await server.drain()
+    if keeping.done():
+        keeping.result()
+    keeping.cancel()
+    # asyncio.wait_for, deep in a store, may swallow that; the release then comes after it.
+    await asyncio.wait([keeping], timeout=RELEASE_AFTER_S)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ DRAINING = "draining: this process is about to stop"
 class AnswerHandler(RequestHandler):
     """A RequestHandler whose subclass says which Answer, in `reply`."""
 
-    SUPPORTED_METHODS = answers.METHODS
+    SUPPORTED_METHODS: tuple[str, ...] = answers.METHODS
 
     def initialize(self, site: Site) -> None:
         """Tornado's constructor hook."""
@@ -53,14 +53,17 @@ class AnswerHandler(RequestHandler):
         """Tornado's hook for whatever was raised."""
         status, reason, detail = self._explained(kwargs.get("exc_info", (None, None, None))[1])
         self.site.refusals.note(status, reason, detail, self.request.path)
-        self.send(answers.refusal(status, reason, detail, self.accept))
+        headers = {}
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(self.SUPPORTED_METHODS)
+        self.send(answers.refusal(status, reason, detail, self.accept, headers))
 
     def _explained(self, error: BaseException | None) -> tuple[HTTPStatus, str, str]:
         if self.site.draining and isinstance(error, HTTPError):
             error = NotReady(DRAINING)  # a method that isn't allowed never gets to prepare
         match error:
             case HTTPError(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
-                allowed = " and ".join(answers.METHODS)
+                allowed = " and ".join(self.SUPPORTED_METHODS)
                 detail = f"{str(self.request.method)[:20]} isn't allowed here; {allowed} are"
                 return HTTPStatus.METHOD_NOT_ALLOWED, BadRequest.reason, detail
             case HTTPError():

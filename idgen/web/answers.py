@@ -15,6 +15,8 @@ from idgen.errors import (
     FlakeError,
     HeadTooLarge,
     NotReady,
+    QuotaExceeded,
+    QuotaUnavailable,
     SequenceOverflow,
 )
 from idgen.layout import Layout
@@ -32,6 +34,8 @@ STATUS: dict[type[FlakeError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     HeadTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    QuotaUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The one table that gives a cause its HTTP status."""
 
@@ -128,13 +132,17 @@ def explained(error: BaseException | None) -> tuple[HTTPStatus, str, str]:
     return HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "internal error"
 
 
-def refusal(status: HTTPStatus, reason: str, detail: str, accept: str) -> Answer:
+def refusal(
+    status: HTTPStatus,
+    reason: str,
+    detail: str,
+    accept: str,
+    headers: dict[str, str] | None = None,
+) -> Answer:
     """An error: RFC 9457 problem details where they are wanted, otherwise one line of text."""
-    headers = {}
+    headers = headers or {}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    elif status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(METHODS)
     if not wants_problem(accept):
         return Answer(status, TEXT_TYPE, detail.encode(), headers)
     problem = {

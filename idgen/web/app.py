@@ -5,6 +5,7 @@ from tornado.web import Application
 
 from idgen.web import handlers
 from idgen.web.answer_handler import AnswerHandler
+from idgen.web.quota.handlers import CheckHandler, UsageHandler
 from idgen.web.site import Site
 
 ROUTES: dict[str, type[AnswerHandler]] = {
@@ -17,6 +18,8 @@ ROUTES: dict[str, type[AnswerHandler]] = {
     "/readyz": handlers.ReadyHandler,
     "/metrics": handlers.MetricsHandler,
     "/openapi.json": handlers.OpenApiHandler,
+    "/quota/check": CheckHandler,
+    "/quota/usage": UsageHandler,
 }
 """By path; `{id}` stands for one segment, which may be empty."""
 

@@ -14,7 +14,7 @@ from idgen.web.exchange import Context, Exchange
 from idgen.web.inbox import Inbox
 from idgen.web.lanes import TICK_S, Lanes
 from idgen.web.message import Message
-from idgen.web.plans import Later, Plan
+from idgen.web.plan import Later, Plan
 from idgen.web.wire import with_connection
 
 REQUEST_TIMEOUT_S = 5.0
@@ -38,8 +38,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_active_s", "_closing", "_eof", "_idle_timer", "_inbox", "_lanes", "_loop",
-        "_occupied", "_open", "_paused", "_pending", "_plan_of", "_reading", "_request_timer",
-        "_resting", "_send_timer", "_transport", "_write",
+        "_occupied", "_open", "_paused", "_peer", "_pending", "_plan_of", "_reading",
+        "_request_timer", "_resting", "_send_timer", "_transport", "_write",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -82,6 +82,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's isn't a subclass
         self._write = self._transport.write
+        peer = transport.get_extra_info("peername") or ("",)  # none: it has just gone
+        self._peer: str = peer[0]
         self._open.add(self)
         self._idle_timer = self._loop.call_later(IDLE_TIMEOUT_S, self._check_idle)
 
@@ -93,7 +95,7 @@ class Connection(asyncio.Protocol):
                 self._proceed()
             return
         self._active_s = self._lanes.now_s
-        response = plan()
+        response = plan(self._peer)
         if isinstance(response, bytes):
             self._write(response)
         else:
@@ -176,15 +178,14 @@ class Connection(asyncio.Protocol):
         if plan is not None:
             self._run(plan, message)
             return
-        peer = self._transport.get_extra_info("peername") or ("",)  # none: it has just gone
-        exchange = Exchange(Context(peer[0]), partial(self._answered, message))
+        exchange = Exchange(Context(self._peer), partial(self._answered, message))
         self._pending = exchange.client_gone
         exchange.begin(self._lanes.app, message)
         if self._eof:
             exchange.client_gone()
 
     def _run(self, plan: Plan, message: Message | None) -> None:
-        response = plan()
+        response = plan(self._peer)
         if isinstance(response, bytes):
             self._respond(response, message)
         else:
@@ -193,11 +194,15 @@ class Connection(asyncio.Protocol):
     def _wait(self, later: Later, message: Message | None) -> None:
         self._pending = later.future.cancel
         later.future.add_done_callback(partial(self._come_due, later, message))
-        if self._eof:
+        if self._eof or self._closing:
             self._pending()
 
     def _come_due(self, later: Later, message: Message | None, _: object) -> None:
-        self._answered(message, b"" if later.future.cancelled() else later.render(later.future))
+        response = b"" if later.future.cancelled() else later.render(later.future)
+        if isinstance(response, bytes):
+            self._answered(message, response)
+        else:
+            self._wait(response, message)
 
     def _answered(self, message: Message | None, response: bytes) -> None:
         """What was waited for is there; empty means that the client has gone."""

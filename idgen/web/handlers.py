@@ -17,6 +17,7 @@ from idgen.web.exchange import Exchange
 from idgen.web.negotiation import preferred
 from idgen.web.openapi import openapi
 from idgen.web.parameters import batch_size, moment, number, parameter
+from idgen.web.quota.proxies import Named
 
 
 class IdHandler(AnswerHandler):
@@ -30,12 +31,25 @@ class IdHandler(AnswerHandler):
         service = self.site.service
         media = preferred(self.accept)
         n = batch_size(self.request.query)
+        denial = await self._denial(n or 1)
+        if denial is not None:
+            return denial
         if n is None:
             return answers.one_id(service.next_id() if self.spends else service.peek_id(), media)
         part_of = answers.PART_OF_MANY[media]
         if self.spends:
             return answers.many_ids(await self._taken(n, part_of), media)
         return answers.many_ids(map(part_of, service.peek_ids(n)), media)
+
+    async def _denial(self, n: int) -> Answer | None:
+        """Charge n IDs where quotas guard them; the refusal where they are denied."""
+        guard = self.site.guard
+        if guard is None:
+            return None
+        peer, named = str(self.request.remote_ip), Named.of(self.request.headers)
+        ask = guard.charge if self.spends else guard.look
+        verdict = await ask(peer, named, n)
+        return None if verdict.allowed else guard.refusal(verdict, self.accept)
 
     async def _taken(self, n: int, part_of: Callable[[range], bytes]) -> list[bytes]:
         self.batch = self.site.batches.submit(n, part_of)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from idgen.errors import BadRequest, HeadTooLarge
 from idgen.web.message import Message
-from idgen.web.plans import Plan
+from idgen.web.plan import Plan
 
 MAX_HEAD_BYTES = 8 * 1024
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tornado.web import Application
 
 from idgen.web.message import MAX_KNOWN_BYTES, Message
-from idgen.web.plans import Plan
+from idgen.web.plan import Plan
 from idgen.web.site import Site
 
 TICK_S = 1.0

@@ -16,6 +16,8 @@ import httptools
 from idgen.errors import BadRequest, BodyTooLarge
 
 MAX_BODY_BYTES = 1024
+LARGER_BODIES = {"/quota/check": 256 * 1024}
+"""By path, in bytes; with a Content-Length only, since a chunk is parsed line by line."""
 MAX_CHUNKED_BYTES = 8 * 1024
 """What a chunked body may take with its chunk lines and trailers."""
 
@@ -102,9 +104,12 @@ class Message:
 
         Raises BadRequest where a chunk is malformed, BodyTooLarge.
         """
-        if (self.fields.body_bytes or 0) > MAX_BODY_BYTES:
-            raise BodyTooLarge(MAX_BODY_BYTES)
-        if not inbox or self.complete:
+        if self.complete:
+            return
+        most = LARGER_BODIES.get(self.target.partition("?")[0], MAX_BODY_BYTES)
+        if (self.fields.body_bytes or 0) > most:
+            raise BodyTooLarge(most)
+        if not inbox:
             return
         self.awaits_continue = False  # it didn't wait
         if self.fields.body_bytes is None:

@@ -1,30 +1,25 @@
 """The description of the routes in OpenAPI 3.1, with ranges that come from the code."""
 
-from typing import Any
-
 from idgen import __version__
 from idgen.layout import MAX_ID, MAX_SEQUENCE, MAX_TIMESTAMP, MAX_WORKER_ID, Layout
 from idgen.limits import MAX_BATCH_IDS
-from idgen.web.negotiation import PROBLEM_JSON, Media
+from idgen.web.negotiation import Media
+from idgen.web.operations import TEXT, Json, json_content, object_of, operation, query
+from idgen.web.quota.openapi import check_many, quota_paths
 
-_Json = dict[str, Any]
-
-_ID: _Json = {
+_ID: Json = {
     "type": "string",
     "pattern": "^[0-9]{1,19}$",
     "description": "A string, since JavaScript numbers stop at 2^53.",
 }
-_COUNT: _Json = {"type": "integer", "minimum": 0}
-_TEXT: _Json = {"text/plain": {"schema": {"type": "string"}}}
-_ERRORS = {
-    "400": "A bad parameter; the answer names it and its range",
-    "500": "Clock regression or sequence overflow; the answer says until when",
-    "503": "Not ready: starting, draining, without a grant, or the clock outside the 41 bits",
-}
+_COUNT: Json = {"type": "integer", "minimum": 0}
 
 
-def openapi(layout: Layout) -> _Json:
+def openapi(layout: Layout) -> Json:
     """The document for a service with this layout."""
+    operations = {**_operations(layout), **quota_paths()}
+    paths = {path: _both(described) for path, described in operations.items()}
+    paths["/quota/check"]["post"] = check_many()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -33,42 +28,42 @@ def openapi(layout: Layout) -> _Json:
             "summary": "Unique, roughly time-ordered 64-bit IDs.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "paths": {path: _both(operation) for path, operation in _operations(layout).items()},
+        "paths": paths,
         "components": {"schemas": {"Problem": _PROBLEM}},
     }
 
 
-def _both(operation: _Json) -> _Json:
+def _both(described: Json) -> Json:
     """GET, and HEAD: the same without a body."""
     bodiless = {
         status: {name: value for name, value in response.items() if name != "content"}
-        for status, response in operation["responses"].items()
+        for status, response in described["responses"].items()
     }
     return {
-        "get": operation,
+        "get": described,
         "head": {
-            **operation,
-            "operationId": operation["operationId"] + "Head",
-            "summary": operation["summary"] + " (the headers alone; spends nothing)",
+            **described,
+            "operationId": described["operationId"] + "Head",
+            "summary": described["summary"] + " (the headers alone; spends nothing)",
             "responses": bodiless,
         },
     }
 
 
-def _operations(layout: Layout) -> _Json:
-    alive = _operation("live", "Whether the process answers", _TEXT, errors=("503",))
+def _operations(layout: Layout) -> Json:
+    alive = operation("live", "Whether the process answers", TEXT, errors=("503",))
     return {
-        "/": _operation(
+        "/": operation(
             "nextId",
             "A new ID, or a batch of them",
             _ids_content(),
-            errors=("400", "500", "503"),
-            parameters=[_query("n", {"type": "integer", "minimum": 1, "maximum": MAX_BATCH_IDS})],
+            errors=("400", "429", "500", "503"),
+            parameters=[query("n", {"type": "integer", "minimum": 1, "maximum": MAX_BATCH_IDS})],
         ),
-        "/decode/{id}": _operation(
+        "/decode/{id}": operation(
             "decode",
             "What an ID is made of",
-            _json(_decoded_schema(layout)),
+            json_content(_decoded_schema(layout)),
             errors=("400", "503"),
             parameters=[
                 {
@@ -79,24 +74,24 @@ def _operations(layout: Layout) -> _Json:
                 }
             ],
         ),
-        "/bounds": _operation(
+        "/bounds": operation(
             "bounds",
             "The smallest and the largest ID of a span of time, both ends included",
-            _json(_object({"min": _ID, "max": _ID})),
+            json_content(object_of({"min": _ID, "max": _ID})),
             errors=("400", "503"),
             parameters=[_time("from", layout), _time("to", layout)],
         ),
-        "/stats": _operation(
+        "/stats": operation(
             "stats",
             "The counts since the last flush",
-            _json(_stats_schema()),
+            json_content(_stats_schema()),
             errors=("400", "503"),
-            parameters=[_query("flush", {"type": "integer", "enum": [0, 1]})],
+            parameters=[query("flush", {"type": "integer", "enum": [0, 1]})],
         ),
         "/livez": alive,
         "/healthz": {**alive, "operationId": "healthy"},
-        "/readyz": _operation("ready", "Whether IDs can be had", _TEXT, errors=("503",)),
-        "/metrics": _operation(
+        "/readyz": operation("ready", "Whether IDs can be had", TEXT, errors=("503",)),
+        "/metrics": operation(
             "metrics",
             "Prometheus exposition",
             {
@@ -105,72 +100,37 @@ def _operations(layout: Layout) -> _Json:
             },
             errors=("503",),
         ),
-        "/openapi.json": _operation(
-            "describe", "This document", _json({"type": "object"}), errors=("503",)
+        "/openapi.json": operation(
+            "describe", "This document", json_content({"type": "object"}), errors=("503",)
         ),
     }
 
 
-def _operation(
-    name: str,
-    summary: str,
-    content: _Json,
-    *,
-    errors: tuple[str, ...],
-    parameters: list[_Json] | None = None,
-) -> _Json:
-    refusal = {**_TEXT, PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    responses: _Json = {"200": {"description": "As asked for", "content": content}}
-    for status in errors:
-        responses[status] = {"description": _ERRORS[status], "content": refusal}
-        if status == "503":
-            responses[status]["headers"] = {"Retry-After": {"schema": {"const": 1}}}
-    operation: _Json = {"operationId": name, "summary": summary, "responses": responses}
-    return operation | ({"parameters": parameters} if parameters else {})
-
-
-def _query(name: str, schema: _Json, required: bool = False) -> _Json:
-    return {"name": name, "in": "query", "required": required, "schema": schema}
-
-
-def _time(name: str, layout: Layout) -> _Json:
+def _time(name: str, layout: Layout) -> Json:
     unix_ms = {"type": "integer", "minimum": layout.epoch_ms, "maximum": layout.last_unix_ms}
     rfc_3339 = {
         "type": "string",
         "format": "date-time",
         "description": "RFC 3339 with a zone and at most milliseconds.",
     }
-    return _query(name, {"anyOf": [unix_ms, rfc_3339]}, required=True)
+    return query(name, {"anyOf": [unix_ms, rfc_3339]}, required=True)
 
 
-def _json(schema: _Json) -> _Json:
-    return {Media.JSON.value: {"schema": schema}}
-
-
-def _object(properties: _Json) -> _Json:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _ids_content() -> _Json:
+def _ids_content() -> Json:
     ids = {"type": "array", "items": _ID, "minItems": 1, "maxItems": MAX_BATCH_IDS}
     return {
         Media.TEXT.value: {
             "schema": {"type": "string", "pattern": "^[0-9]{1,19}(\n[0-9]{1,19})*$"}
         },
-        Media.JSON.value: {"schema": {"oneOf": [_object({"id": _ID}), _object({"ids": ids})]}},
+        Media.JSON.value: {"schema": {"oneOf": [object_of({"id": _ID}), object_of({"ids": ids})]}},
         Media.BINARY.value: {
             "schema": {"type": "string", "format": "binary"},
         },
     }
 
 
-def _decoded_schema(layout: Layout) -> _Json:
-    return _object(
+def _decoded_schema(layout: Layout) -> Json:
+    return object_of(
         {
             "id": _ID,
             "unix_ms": {
@@ -186,8 +146,8 @@ def _decoded_schema(layout: Layout) -> _Json:
     )
 
 
-def _stats_schema() -> _Json:
-    return _object(
+def _stats_schema() -> Json:
+    return object_of(
         {
             "timestamp": {"type": "integer", "description": "Unix seconds."},
             "generated_ids": _COUNT,
@@ -204,7 +164,7 @@ def _stats_schema() -> _Json:
     )
 
 
-_PROBLEM: _Json = _object(
+_PROBLEM: Json = object_of(
     {
         "type": {"const": "about:blank"},
         "title": {"type": "string"},

@@ -1,37 +1,25 @@
-"""Plans: what `/` does with a request, prepared once and run for each that is the same.
+"""Plans for `/`, and who makes those of other paths.
 
-A plan gives the response, or says that it has to be waited for.  Everything that can be known
-from the request alone (the representation, the number of IDs, that it is a bad one) is decided
-when the plan is made.  A request that isn't a plain `GET /` has none: Tornado's handlers answer.
+Everything that can be known from the request alone (the representation, the number of IDs, that
+it is a bad one) is decided when the plan is made.  A request that isn't a plain `GET` of a path
+here has none: Tornado's handlers answer.
 """
 
 import asyncio
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple
 
 from idgen.errors import BadRequest
 from idgen.web import answers
 from idgen.web.message import MAX_KNOWN_BYTES, Message
 from idgen.web.negotiation import preferred
 from idgen.web.parameters import batch_size
+from idgen.web.plan import Later, Plan
+from idgen.web.quota.plans import CHECK_PATH, CheckPlanner, guarded
+from idgen.web.quota.proxies import Named
 from idgen.web.site import Site
 
 MAX_PLANS = 1024
 """Plans that are kept, of heads up to MAX_KNOWN_BYTES; past that they are made anew."""
-
-
-class Later(NamedTuple):
-    """A response that has to be waited for: `render` makes it of the future, once that is done.
-
-    Who has lost interest cancels the future.
-    """
-
-    future: "asyncio.Future[list[bytes]]"
-    render: "Callable[[asyncio.Future[list[bytes]]], bytes]"
-
-
-Plan = Callable[[], bytes | Later]
 
 
 class Planner:
@@ -42,6 +30,10 @@ class Planner:
         self._batches = site.batches
         self._wire = site.wire
         self._refusals = site.refusals
+        self._guard = site.guard
+        self._checks: CheckPlanner | None = None
+        if site.quota is not None:
+            self._checks = CheckPlanner(site.quota, site.wire, site.refusals)
         self._made: dict[tuple[int | None, str], Plan] = {}
         """By number of IDs and Accept header."""
 
@@ -49,7 +41,8 @@ class Planner:
         """The plan of a request; None where it has none."""
         path, _, query = message.target.partition("?")
         if path != "/" or message.method != "GET":
-            return None
+            is_check = path == CHECK_PATH and message.method == "GET"
+            return self._checks.plan(message, query) if is_check and self._checks else None
         accept = message.fields.headers.get("accept", "")
         try:
             n = batch_size(query)
@@ -63,10 +56,13 @@ class Planner:
                 if len(self._made) >= MAX_PLANS:
                     self._made.clear()
                 self._made[n, accept] = plan
-        return plan
+        if self._guard is None:
+            return plan
+        named = Named.of(message.fields.headers)
+        return guarded(plan, self._guard, named, n or 1, accept, self._wire)
 
     def _refuse(self, error: BadRequest, accept: str) -> Plan:
-        return lambda: self._refusals.response(error, accept, "/")
+        return lambda peer: self._refusals.response(error, accept, "/")
 
     def _one(self, accept: str) -> Plan:
         media = preferred(accept)
@@ -74,7 +70,7 @@ class Planner:
         body_of, next_id = answers.BODY_OF_ONE[media], self._service.next_id
         refused = self._refusals.response
 
-        def plan() -> bytes:
+        def plan(peer: str) -> bytes:
             try:
                 body = body_of(next_id())
             except Exception as error:
@@ -96,7 +92,7 @@ class Planner:
                 return self._refusals.response(error, accept, "/")
             return heads[len(body)] + body
 
-        def plan() -> bytes | Later:
+        def plan(peer: str) -> bytes | Later:
             batch = submit(n, part_of)
             return render(batch) if batch.done() else Later(batch, render)
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from idgen.batches import BatchQueue
+from idgen.quota.service import Quota
 from idgen.service import IdService
 from idgen.stats import Stats
+from idgen.web.quota.guard import Guard
 from idgen.web.refusals import Refusals
 from idgen.web.wire import Wire
 
@@ -21,4 +23,7 @@ class Site:
     registry: CollectorRegistry
     wire: Wire
     refusals: Refusals
+    quota: Quota | None = None
+    guard: Guard | None = None
+    """What `/` costs; both are None where no rules are loaded."""
     draining: bool = False

@@ -85,8 +85,15 @@ def site_of(service: IdService, stats_clock: Callable[[], float] = time.monotoni
 class Serving:
     """A server in a thread of its own."""
 
-    def __init__(self, epoch_ms: int, wall_clock_ms: Callable[[], int] | None, lane: Lane) -> None:
+    def __init__(
+        self,
+        epoch_ms: int,
+        wall_clock_ms: Callable[[], int] | None,
+        lane: Lane,
+        furnish: Callable[[Site], None],
+    ) -> None:
         self.lane = lane
+        self._furnish = furnish
         self.clock = WallClock(NOW)
         self.stats_clock = MonotonicClock()
         self.service = granted_service(WORKER_ID, wall_clock_ms or self.clock, Layout(epoch_ms))
@@ -99,6 +106,7 @@ class Serving:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         self.site = site_of(self.service, self.stats_clock)
+        self._furnish(self.site)
         app = application(self.site)
         await (self._oracle(app) if self.lane is Lane.ORACLE else self._our_own(app))
 
@@ -197,9 +205,13 @@ def serving(
     epoch_ms: int = Layout().epoch_ms,
     wall_clock_ms: Callable[[], int] | None = None,
     lane: Lane = Lane.FAST,
+    furnish: Callable[[Site], None] = lambda site: None,
 ) -> Iterator[Serving]:
-    """A server until the block ends; its wall clock is the test's own or the one given."""
-    server = Serving(epoch_ms, wall_clock_ms, lane)
+    """A server until the block ends; its wall clock is the test's own or the one given.
+
+    furnish adds to its site, in the loop that serves.
+    """
+    server = Serving(epoch_ms, wall_clock_ms, lane, furnish)
     server.start()
     try:
         yield server

@@ -31,7 +31,7 @@ def test_requests_come_out_whole_and_in_order(step: int) -> None:
 
 
 def test_a_head_that_is_known_is_its_plan() -> None:
-    def plan() -> bytes:
+    def plan(peer: str) -> bytes:
         return b""
 
     inbox = filled(GET * 2 + GET[:5])

@@ -13,38 +13,54 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from idgen.web.app import ROUTES
-from tests.web.serving import Serving, serving
+from tests.web.quota.limited import limited
+from tests.web.serving import Serving
 
 
 @pytest.fixture(scope="module")
 def living() -> Iterator[Serving]:
-    """A service whose clock runs, so that batches get their numbers."""
-    with serving(wall_clock_ms=lambda: time.time_ns() // 1_000_000) as server:
-        yield server
+    """A service with quotas whose clock runs, so that batches get their numbers."""
+    with limited(wall_clock_ms=lambda: time.time_ns() // 1_000_000) as limiting:
+        yield limiting.server
 
 
 def test_the_document_names_exactly_the_routes_of_the_table(living: Serving) -> None:
     document = living.get("/openapi.json").json
     assert document["openapi"].startswith("3.1.")
     assert set(document["paths"]) == set(ROUTES)
-    for operations in document["paths"].values():
-        assert set(operations) == {"get", "head"}
+    for path, operations in document["paths"].items():
+        allowed = {method.lower() for method in ROUTES[path].SUPPORTED_METHODS}
+        assert set(operations) == allowed
     names = [op["operationId"] for ops in document["paths"].values() for op in ops.values()]
-    assert len(names) == len(set(names)) == 2 * len(ROUTES)
+    assert len(names) == len(set(names)) == 2 * len(ROUTES) + 1
+
+
+QUERIES = {
+    "/bounds": "?from=1795219200123&to=1795219200123",
+    "/quota/check": "?app=a&user=b&interface=c&ip=::1",
+    "/quota/usage": "?app=a",
+}
 
 
 def test_the_routes_that_the_document_names_exist(living: Serving) -> None:
     for path in ROUTES:
-        answer = living.get(path.replace("{id}", "1") + "?from=1795219200123&to=1795219200123")
-        assert answer.status == 200, path
+        query = QUERIES.get(path, "")
+        assert living.get(path.replace("{id}", "1") + query).status == 200, path
 
 
-UNSAYABLE: dict[str, list[Any]] = {"/bounds": [positive_data_acceptance]}
-"""A schema can't say that `from` comes before `to`, nor how precise a date-time may be."""
+UNSAYABLE: dict[str, list[Any]] = {
+    "/bounds": [positive_data_acceptance],
+    "/quota/check": [positive_data_acceptance],
+    "/quota/usage": [positive_data_acceptance],
+}
+"""A schema can't say that `from` comes before `to`, how precise a date-time may be, nor which
+fields the rules need; and what is made by its patterns has control characters all the same."""
 
 
-@pytest.mark.parametrize("path", ROUTES)
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [(path, method) for path, handler in ROUTES.items() for method in handler.SUPPORTED_METHODS],
+)
 def test_every_answer_is_one_that_the_document_describes(
     living: Serving, path: str, method: str
 ) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from idgen.web import plans
 from idgen.web.message import Message
-from idgen.web.plans import Later, Planner
+from idgen.web.plan import Later
+from idgen.web.plans import Planner
 from tests.clocks import WallClock, granted_service
 from tests.web.serving import FIRST, NOW, site_of
 
@@ -32,7 +33,7 @@ def test_a_plan_makes_another_id_each_time_it_is_run(planner: Planner) -> None:
     plan = planner.plan(message("/"))
     assert plan is not None
     for flake_id in range(FIRST, FIRST + 3):
-        response = plan()
+        response = plan("127.0.0.1")
         assert isinstance(response, bytes)
         assert response.endswith(b"\r\n\r\n%d" % flake_id)
 
@@ -63,11 +64,13 @@ def test_a_batch_that_has_to_wait_is_a_promise_to_render() -> None:
         clock = WallClock(NOW)
         plan = Planner(site_of(granted_service(1023, clock))).plan(message(f"/?n={BATCH + 1}"))
         assert plan is not None
-        later = plan()
+        later = plan("127.0.0.1")
         assert isinstance(later, Later)
         clock.unix_ms += 1
         await later.future
-        body = later.render(later.future).partition(b"\r\n\r\n")[2]
+        rendered = later.render(later.future)
+        assert isinstance(rendered, bytes)
+        body = rendered.partition(b"\r\n\r\n")[2]
         assert len(body.split(b"\n")) == BATCH + 1
         assert body.endswith(b"\n%d" % (FIRST + (1 << 22)))
 

@@ -1,0 +1,1 @@
+"""Quotas over HTTP: asking for a decision or for usage, and what `/` costs."""
