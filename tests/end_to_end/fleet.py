@@ -19,6 +19,7 @@ from typing import Any, Self
 TOP = Path(__file__).parent.parent.parent
 CONFIGURATION = ("supervisord.conf", "nginx.conf")
 WORKERS = 2
+RULES = "quota.example.toml"
 
 
 class Fleet:
@@ -42,7 +43,7 @@ class Fleet:
                 text = text.replace("--worker_id=%(process_num)d", f"--worker_id={worker_id}")
             (self.folder / name).write_text(text, encoding="utf-8")
         (self.folder / "run").mkdir()
-        for name in ("flake.py", "idgen", "deploy", "Makefile", "requirements", "setup.py"):
+        for name in ("flake.py", "idgen", "deploy", "Makefile", "requirements", "setup.py", RULES):
             (self.folder / name).symlink_to(TOP / name)
         (self.folder / ".venv").symlink_to(sys.prefix)
         # In memory: on a busy disk an fdatasync can take longer than the half second that an
