@@ -228,6 +228,20 @@ def test_counters_of_different_fields_are_different(store: Store, other: tuple[s
     assert take_one(store, Check(app, user, cost=0), rules).levels[0] == EMPTY
 
 
+def test_where_one_field_ends_and_the_next_begins_makes_a_difference(store: Store) -> None:
+    take_one(store, CALL._replace(user="ab", interface="c"))
+    other = CALL._replace(user="a", interface="bc", cost=0)
+    assert take_one(store, other).levels[1] == EMPTY
+
+
+def test_a_look_is_allowed_where_a_lowered_limit_is_exceeded(store: Store) -> None:
+    take_one(store, CALL._replace(cost=9))
+    lowered = Rules((replace(APP_USER, limit=5),))
+    look = take_one(store, CALL._replace(cost=0), lowered)
+    assert (look.allowed, look.levels[0].used) == (True, 9)
+    assert not take_one(store, CALL, lowered).allowed
+
+
 def test_a_rule_with_other_fields_counts_anew(store: Store) -> None:
     take_one(store, Check("a", "b"), Rules((Rule("one", ("app", "user"), 5, 60),)))
     rules = Rules((Rule("one", ("app", "interface"), 5, 60),))
