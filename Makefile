@@ -1,7 +1,7 @@
 # make run       the fleet in the foreground: nginx on 127.0.0.1:8080, two processes behind it
 # make test      every test, or those of TESTS="tests/web -k head"
 # make chaos     faults for longer: SCALE=1 some minutes, SCALE=100 hours
-# make bench     speed, beside references: some ten minutes; writes docs/benchmarks.md
+# make bench     speed, beside references: a quarter of an hour; writes docs/benchmarks.md
 # make check     formatting, lint, types
 # make install   what `make run` does before it runs
 # make lock      pin the newest versions that setup.py allows
@@ -36,7 +36,7 @@ chaos: .venv/test-installed | libfaketime redis-server
 	@$(BIN)/python -m tests.faults.simulator redis 1 $$(( 10000 * $(SCALE) ))
 	@$(BIN)/python -m tests.faults.mutants
 
-bench: .venv/test-installed .venv/bench-installed | nginx libfaketime wrk
+bench: .venv/test-installed .venv/bench-installed | nginx libfaketime redis-server wrk
 	@$(BIN)/python -m benchmarks
 
 check: .venv/test-installed .venv/bench-installed

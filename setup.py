@@ -34,7 +34,7 @@ setup(
         "async-client": ["aiohttp>=3.11,<4"],
         "audit": ["numpy>=2,<3"],
         "archive": ["redis[hiredis]>=8.1,<9", "sqlalchemy>=2,<3"],
-        "bench": ["matplotlib>=3.10,<4"],
+        "bench": ["limits>=5,<6", "matplotlib>=3.10,<4"],
         "test": [
             "celery[redis]",
             "django",

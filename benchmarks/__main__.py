@@ -2,7 +2,8 @@
 
     python -m benchmarks [--rounds 5] [--seconds 2] [--only WORD]
 
-Needs nginx, wrk, libfaketime and matplotlib, which `make bench` installs; Go where it is there.
+Needs nginx, redis-server, wrk, libfaketime, matplotlib and limits, which `make bench` installs; Go
+where it is there.
 """
 
 import argparse
@@ -11,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import clients, report
+from benchmarks import clients, quota, quota_report, report
 from benchmarks.contenders import Contender, Stage, stage
 from benchmarks.load import Batches, Idlers, Sample, closed_loop, fixed_rate, ids_taken
 from benchmarks.rounds import Cell, play
+from benchmarks.tables import Table
 
 CONNECTIONS = (1, 25, 250, 1000)
 SIZES = (10, 100, 1000, 4096)
@@ -25,7 +27,7 @@ IDLE = 10_000
 
 
 def main() -> None:
-    """Measures for some ten minutes, then writes."""
+    """Measures for a quarter of an hour, then writes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds")
     parser.add_argument("--seconds", type=float, default=2, help="length of each run")
@@ -36,6 +38,8 @@ def main() -> None:
         chosen = [cell for cell in cells if settings.only in cell.scenario]
         play(chosen, settings.rounds)
         if settings.only:
+            if settings.only in quota.PREFIX:  # then all of them were measured
+                print(quota_report.section(Table(chosen)))
             return
         memory["idle"] = _idle(running, cells, settings.rounds, settings.seconds)
     report.write(cells, memory, settings.rounds, settings.seconds)
@@ -85,7 +89,8 @@ def scenarios(running: Stage, seconds: float) -> tuple[list[Cell], dict[str, flo
     for name, clock in [("200s", "+0 x1.0"), ("500s", "+0 x0.001")]:
         contender = running.flake(name, "--grants=memory:", "--logging=none", clock=clock)
         cells.append(Cell("an overflow", name, _closed(contender, 25, seconds)))
-    return cells + _fleets(running, seconds) + clients.cells(running.flake(), seconds), memory
+    cells += _fleets(running, seconds) + clients.cells(running.flake(), seconds)
+    return cells + quota.cells(running, seconds), memory
 
 
 def _fleets(running: Stage, seconds: float) -> list[Cell]:

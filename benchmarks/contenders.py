@@ -20,6 +20,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent
 SERVER_CORE, LOAD_CORE = 0, 1
+HTTP_GET = (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 ")
+PING = (b"PING\r\n", b"+PONG")
+"""What a server is asked once it should listen, and how its answer begins."""
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _ENVIRONMENT = os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin", "GOMAXPROCS": "1"}
 
@@ -52,7 +55,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = iter(range(21_000, 22_000))
+        self._ports = filter(_is_free, range(21_000, 22_000))
         self._running = ExitStack()
 
     def __enter__(self) -> "Stage":
@@ -97,9 +100,28 @@ class Stage:
         process = self._start([str(binary), str(port)], port, {})
         return Contender("Go net/http", port, [process.pid])
 
-    def fleet(self, name: str, behind: list[Contender]) -> Contender:
-        """The shipped nginx.conf in front of two servers.  They are let off their core."""
+    def redis(self, core: int | None) -> Contender:
+        """A redis-server that keeps nothing on a disk."""
+        port = next(self._ports)
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port)]
+        command += ["--dir", str(self._folder), "--save", "", "--appendonly", "no"]
+        process = self._start(command, port, {}, core, PING)
+        return Contender("Redis", port, [process.pid])
+
+    def write(self, name: str, text: str) -> Path:
+        """A file that the servers read."""
+        path = self._folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def fleet(self, name: str, behind: list[Contender], without: str = "") -> Contender:
+        """The shipped nginx.conf in front of two servers.  They are let off their core.
+
+        without: what isn't to be in that file.
+        """
         text = (TOP / "nginx.conf").read_text(encoding="utf-8")
+        assert without in text
+        text = text.replace(without, "") if without else text
         for shipped, contender in zip(("8000", "8001"), behind, strict=True):
             text = text.replace(f"127.0.0.1:{shipped} ", f"127.0.0.1:{contender.port} ")
             for pid in contender.pids:
@@ -134,7 +156,12 @@ class Stage:
         return Contender(name, port, [int(pid) for pid in workers.stdout.split()])
 
     def _start(
-        self, command: list[str], port: int, extra: dict[str, str], core: int | None = SERVER_CORE
+        self,
+        command: list[str],
+        port: int,
+        extra: dict[str, str],
+        core: int | None = SERVER_CORE,
+        greeting: tuple[bytes, bytes] = HTTP_GET,
     ) -> "subprocess.Popen[bytes]":
         pin = [] if core is None else ["taskset", "-c", str(core)]
         process = subprocess.Popen(
@@ -142,7 +169,7 @@ class Stage:
         )
         self._running.callback(_end, process)
         deadline_s = time.monotonic() + 20
-        while not _answers(port):
+        while not _answers(port, *greeting):
             if process.poll() is not None or time.monotonic() > deadline_s:
                 raise SystemExit(f"bench: {' '.join(command)} doesn't serve")
             time.sleep(0.05)
@@ -163,11 +190,16 @@ def stage() -> Iterator[Stage]:
         shutil.rmtree(folder)
 
 
-def _answers(port: int) -> bool:
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _answers(port: int, question: bytes, answer: bytes) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 1) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            return client.recv(100).startswith(b"HTTP/1.1 200 ")
+            client.sendall(question)
+            return client.recv(100).startswith(answer)
     except OSError:
         return False
 

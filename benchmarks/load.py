@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -50,11 +51,25 @@ def closed_loop(
     pinned: bool = True,
 ) -> Sample:
     """wrk with one thread: each connection asks again as soon as it has its answer."""
+    words = [accept, *(["distinct"] if distinct else ["close"] if close else [])]
+    return wrk(contender, connections, seconds, target, _SCRIPT, words, pinned=pinned)
+
+
+def wrk(
+    contender: Contender,
+    connections: int,
+    seconds: float,
+    target: str,
+    script: Path,
+    words: list[str],
+    *,
+    pinned: bool = True,
+) -> Sample:
+    """The same, with what the script makes of these words.  wrk knows whole seconds alone."""
     command = [
         *(["taskset", "-c", str(LOAD_CORE)] if pinned else []),
-        *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(_SCRIPT)),
-        *(f"http://127.0.0.1:{contender.port}{target}", "--", accept),
-        *(["distinct"] if distinct else ["close"] if close else []),
+        *("wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "-s", str(script)),
+        *(f"http://127.0.0.1:{contender.port}{target}", "--", *words),
     ]
     cpu_us = contender.cpu_us()
     run = subprocess.run(command, capture_output=True, text=True, check=True)

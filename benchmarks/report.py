@@ -4,14 +4,14 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import clients, plots
+from benchmarks import clients, plots, quota_report
 from benchmarks.contenders import TOP
 from benchmarks.plots import LAYOUT_IDS_A_SECOND
 from benchmarks.rounds import Cell
+from benchmarks.tables import Table, latencies, markdown
 from idgen.client.settings import TIMEOUT_S
 
 PAGE = TOP / "docs" / "benchmarks.md"
@@ -24,22 +24,6 @@ BESIDE = "single IDs beside batches"
 DISTINCT = "each query string another"
 
 
-class Table:
-    """The cells by scenario and contender."""
-
-    def __init__(self, cells: Iterable[Cell]) -> None:
-        self.scenarios: dict[str, dict[str, Cell]] = {}
-        for cell in cells:
-            self.scenarios.setdefault(cell.scenario, {})[cell.contender] = cell
-
-    def ratio(self, scenario: str, one: str, other: str, name: str) -> float | None:
-        """The median of the rounds' ratios; None where a contender is missing."""
-        contenders = self.scenarios[scenario]
-        if other not in contenders:
-            return None
-        return contenders[one].ratio(contenders[other], name)
-
-
 def write(cells: list[Cell], memory: dict[str, float], rounds: int, seconds: float) -> None:
     """Replace the figures of the page, and draw its pictures."""
     table = Table(cells)
@@ -47,15 +31,16 @@ def write(cells: list[Cell], memory: dict[str, float], rounds: int, seconds: flo
         BEGIN,
         _conditions(rounds, seconds),
         "## What was to be reached\n\n" + _targets(table, memory),
-        "## `GET /`, one process on one core\n\n" + _latencies(table, "GET / at "),
-        "## Two processes behind nginx, all on two cores with wrk\n\n" + _latencies(table, FLEETS),
-        "## Each query string another\n\n" + _latencies(table, DISTINCT),
-        "## A connection for each request\n\n" + _latencies(table, "a connection a request"),
+        "## `GET /`, one process on one core\n\n" + latencies(table, "GET / at "),
+        "## Two processes behind nginx, all on two cores with wrk\n\n" + latencies(table, FLEETS),
+        "## Each query string another\n\n" + latencies(table, DISTINCT),
+        "## A connection for each request\n\n" + latencies(table, "a connection a request"),
         "## Batches, one process on one core, 25 connections\n\n" + _batches(table),
         "## Single IDs beside batches\n\n" + _beside(table),
-        "## A steady rate, latency from the intended time\n\n" + _latencies(table, "a second,"),
+        "## A steady rate, latency from the intended time\n\n" + latencies(table, "a second,"),
         "## An overflow\n\n" + _overflow(table),
         "## In a Python program\n\n" + _clients(table),
+        "## Quotas\n\n" + quota_report.section(table),
         "## Memory\n\n" + _memory(table, memory),
         END,
     ]
@@ -75,10 +60,11 @@ def _conditions(rounds: int, seconds: float) -> str:
         platform.machine(),
     )
     versions = [f"Linux {platform.release().split('-')[0]}", f"Python {platform.python_version()}"]
-    for command in (["nginx", "-v"], ["go", "version"], ["wrk", "-v"]):
+    for command in (["nginx", "-v"], ["redis-server", "-v"], ["go", "version"], ["wrk", "-v"]):
         if found := shutil.which(command[0], path="/usr/bin:/usr/sbin:/usr/local/bin"):
             run = subprocess.run([found, *command[1:]], capture_output=True, text=True, check=False)
-            versions.append((run.stdout + run.stderr).splitlines()[0].split(" Copyright")[0])
+            line = (run.stdout + run.stderr).splitlines()[0]
+            versions.append(line.split(" Copyright")[0].split(" sha=")[0])
     return (
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make bench`: {rounds} interleaved rounds "
         f"of {seconds:g} s after one to warm up, on a shared virtual machine with "
@@ -121,29 +107,7 @@ def _targets(table: Table, memory: dict[str, float]) -> str:
         ("10,000 idle connections: memory", "at most 100 MB", f"{memory['idle']:.0f} MB"),
         ("throughput, × that without them", "within 10 %", f"{idle.ratio(none, 'rate'):.2f}"),
     ]
-    return _table(["what", "at least", "reached"], rows)
-
-
-def _latencies(table: Table, named: str) -> str:
-    rows = []
-    for scenario, contenders in table.scenarios.items():
-        for name, cell in contenders.items():
-            if named not in scenario:
-                continue
-            low, high = cell.spread("rate")
-            rows.append(
-                (
-                    scenario,
-                    name,
-                    f"{cell.median('rate'):,.0f}",
-                    f"{low:,.0f} to {high:,.0f}",
-                    f"{cell.median('cpu_us'):,.1f}",
-                    *(f"{cell.median(p) / 1000:,.2f}" for p in ("p50_us", "p99_us", "p999_us")),
-                    f"{sum(sample.failed for sample in cell.samples)}",
-                )
-            )
-    head = ["scenario", "contender", "requests/s", "spread", "CPU µs a request"]
-    return _table([*head, "p50 ms", "p99 ms", "p99.9 ms", "unanswered"], rows)
+    return markdown(["what", "at least", "reached"], rows)
 
 
 def _batches(table: Table) -> str:
@@ -163,7 +127,7 @@ def _batches(table: Table) -> str:
                 f"{cell.median('refused'):.2%}",
             )
         )
-    return _table(["batch", "IDs/s", "spread", "of 4,096,000", "p99 ms", "refused"], rows)
+    return markdown(["batch", "IDs/s", "spread", "of 4,096,000", "p99 ms", "refused"], rows)
 
 
 def _beside(table: Table) -> str:
@@ -185,7 +149,7 @@ def _beside(table: Table) -> str:
     return (
         "Eight connections ask for 1,000 IDs without a pause, 25 others for single IDs, at a "
         "steady rate and in closed loop. Of each millisecond 64 numbers are kept for these: past "
-        "64,000 a second they can't all be had.\n\n" + _table(head, rows)
+        "64,000 a second they can't all be had.\n\n" + markdown(head, rows)
     )
 
 
@@ -211,10 +175,10 @@ def _clients(table: Table) -> str:
     return (
         "One thread on one core, the server on the other. CPU time is the program's own; calls "
         "that take less than the clock are timed by the thousand.\n\n"
-        + _table(head, rows)
+        + markdown(head, rows)
         + "\n\nA failover: the first calls of new clients, connecting included. Half of those that "
         f"have two servers ask the one that fails first; the time-out is {TIMEOUT_S * 1000:g} ms."
-        "\n\n" + _table(["servers", "p50 ms", "p99 ms", "longest ms"], first)
+        "\n\n" + markdown(["servers", "p50 ms", "p99 ms", "longest ms"], first)
     )
 
 
@@ -232,12 +196,7 @@ def _overflow(table: Table) -> str:
 def _memory(table: Table, memory: dict[str, float]) -> str:
     rows = [(name, f"{mb:.0f}") for name, mb in memory.items() if name != "idle"]
     return (
-        _table(["at the start", "MB resident"], rows)
+        markdown(["at the start", "MB resident"], rows)
         + f"\n\n10,000 idle keep-alive connections add {memory['idle']:.0f} MB at most.\n\n"
-        + _latencies(table, "idle connections")
+        + latencies(table, "idle connections")
     )
-
-
-def _table(head: list[str], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
