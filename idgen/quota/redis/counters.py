@@ -59,7 +59,10 @@ class RedisStore:
         """Checks that were decided on without Redis, by the reason in a word."""
 
     def take(self, charge: Charge) -> "Verdict | asyncio.Future[Verdict]":
-        """Decide on the call and charge it, within twice the time of a flight and GRACE_MS."""
+        """Decide on the call and charge it, within twice the time of a flight and GRACE_MS.
+
+        Checks with the very same tuple of rules are decided on in their order, others in any.
+        """
         if not charge.rules:
             return Verdict(True, charge, ())
         if self._waiting_count >= MAX_WAITING:
