@@ -5,6 +5,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Iterable
 from importlib.resources import files
+from math import inf
 from typing import NamedTuple
 
 from idgen.quota.decision import Verdict, without_store
@@ -91,19 +92,24 @@ class RedisStore:
         return route
 
     async def _fly_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        latest_s = -inf  # before the first flight nobody has waited for Redis
         try:
             while self._queues:
                 route = next(iter(self._queues))
-                boarding = self._board(route)
+                boarding = self._board(route, latest_s)
                 if boarding:
                     await self._fly(route, boarding)
+                    latest_s = loop.time() - self._max_wait_ms / 1000
         finally:
             self._flights = None
 
-    def _board(self, route: Route) -> list[_Waiting]:
-        """Those of the route who fly now; the rest of them comes after the other routes."""
+    def _board(self, route: Route, latest_s: float) -> list[_Waiting]:
+        """Those of the route who fly now; the rest of them comes after the other routes.
+
+        Who has waited since before latest_s is answered without Redis.
+        """
         queue = self._queues.pop(route)
-        latest_s = asyncio.get_running_loop().time() - self._max_wait_ms / 1000
         boarding: list[_Waiting] = []
         while queue and len(boarding) < MAX_CHECKS_PER_FLIGHT:
             waiting = queue.popleft()
