@@ -23,6 +23,7 @@ MAX_KNOWN_ADDRESSES = 4096
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DENY_STATUS = {"429": HTTPStatus.TOO_MANY_REQUESTS, "403": HTTPStatus.FORBIDDEN}
+_NAMES = tuple(name for name in FIELDS if name != "ip")
 _OF_A_CHECK = (*FIELDS, "cost")
 
 
@@ -82,15 +83,18 @@ def parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
 
 def field(name: str, value: object) -> str:
     """A name that calls are counted by: up to MAX_FIELD_LENGTH characters.  Raises BadRequest."""
-    if isinstance(value, str) and 0 < len(value) <= MAX_FIELD_LENGTH:
-        if value.isascii() and value.isprintable():
-            return value
-        if not _CONTROL.search(value) and _is_utf_8(value):
-            return value
+    if isinstance(value, str) and _is_name(value):
+        return value
     raise BadRequest(
         f"{name} must be 1 to {MAX_FIELD_LENGTH} characters without control characters, "
         f"not {shown(value)}"
     )
+
+
+def _is_name(text: str) -> bool:
+    if text.isascii():
+        return 0 < len(text) <= MAX_FIELD_LENGTH and text.isprintable()
+    return len(text) <= MAX_FIELD_LENGTH and not _CONTROL.search(text) and _is_utf_8(text)
 
 
 @lru_cache(MAX_KNOWN_ADDRESSES)
@@ -127,23 +131,18 @@ def _check_of_item(place: str, item: Any) -> Check:
 
 
 def _check(values: dict[str, Any], cost: int, place: str) -> Check:
+    for name in _NAMES:
+        if values.get(name) is not None:
+            field(place + name, values[name])
     app, user, interface, ip = map(values.get, FIELDS)
-    if app is not None:
-        field(f"{place}app", app)
-    if user is not None:
-        field(f"{place}user", user)
-    if interface is not None:
-        field(f"{place}interface", interface)
-    if ip is not None:
-        ip = _address(f"{place}ip", ip)
-    return Check(app, user, interface, ip, cost)
+    return Check(app, user, interface, None if ip is None else _address(place, ip), cost)
 
 
-def _address(name: str, value: object) -> str:
+def _address(place: str, value: object) -> str:
     try:
-        return counted_address(field(name, value))
+        return counted_address(value if isinstance(value, str) else "")
     except ValueError:
-        raise BadRequest(f"{name} must be an IP address, not {shown(value)}") from None
+        raise BadRequest(f"{place}ip must be an IP address, not {shown(value)}") from None
 
 
 def _is_utf_8(text: str) -> bool:
