@@ -1,13 +1,13 @@
 """The rules, what is asked of them, and what a call is charged to.  Pure.
 
-A *check* is one call as its fields tell it; a *charge* is that call and the counters that it is
-counted in, one a rule.
+A *check* is one call as its fields tell it; a *charge* is that call and the rules that apply to
+it, in each of which it has a counter.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FIELDS = ("app", "user", "interface", "ip")
 """What a call may be counted by, in the order in which a Check has them."""
@@ -16,12 +16,12 @@ MAX_RULES = 16
 MAX_LIMIT = 1_000_000_000
 MAX_WINDOW_S = 31 * 86_400
 
-CounterId = tuple[str, object]
-"""Whose calls a counter counts: the rule's identity, and the value or values of its fields."""
-
 
 class Check(NamedTuple):
-    """One call.  Fields that aren't known are None; cost 0 looks and spends nothing."""
+    """One call.  Fields that aren't known are None; cost 0 looks and spends nothing.
+
+    No field has a NUL in it.
+    """
 
     app: str | None = None
     user: str | None = None
@@ -45,16 +45,23 @@ class Rule:
     window_s: int
     enforce: bool = True
     open_on_failure: bool = True
-    identity: str = field(init=False, repr=False, compare=False)
-    """Name and fields: where one of them changes, counting starts anew."""
-    values: Callable[[Check], object] = field(init=False, repr=False, compare=False)
-    """The value or values that a check has in the fields."""
+    values: Callable[[Check], Any] = field(init=False, repr=False, compare=False)
+    """The value that a check has in the field, or the tuple of them in several."""
+    _counter: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         assert self.fields
-        object.__setattr__(self, "identity", f"{self.name}:{','.join(self.fields)}")
-        places = [FIELDS.index(name) for name in self.fields]
-        object.__setattr__(self, "values", itemgetter(*places))
+        object.__setattr__(self, "values", itemgetter(*map(FIELDS.index, self.fields)))
+        name = f"{self.name}:{','.join(self.fields)}".replace("%", "%%")
+        object.__setattr__(self, "_counter", name + "\0%s" * len(self.fields))
+
+    def counter(self, check: Check) -> str:
+        """The name of the counter that a check with all of the fields is counted in.
+
+        Where the rule gets another name or other fields, counting starts anew.
+        """
+        name: str = self._counter % self.values(check)
+        return name
 
     @property
     def window_ms(self) -> int:
@@ -63,11 +70,10 @@ class Rule:
 
 
 class Charge(NamedTuple):
-    """A call and the counters that it is counted in, one for each of the rules."""
+    """A call and the rules that apply to it."""
 
     check: Check
     rules: tuple[Rule, ...]
-    counters: list[CounterId]
 
 
 class Rules:
@@ -78,12 +84,11 @@ class Rules:
         self.all = rules
         self.has_shadows = not all(rule.enforce for rule in rules)
         self._applying: dict[tuple[bool, ...], tuple[Rule, ...]] = {}
-        """By which of the FIELDS a check has: equal checks have the very same rules."""
+        """By which of the FIELDS a check has.  Where equal rules apply they are the very same."""
 
     def charge(self, check: Check) -> Charge:
         """What the call is charged to; a rule whose fields it doesn't have is left out."""
-        rules = self.all if None not in check else self._applying_to(check)
-        return Charge(check, rules, [(rule.identity, rule.values(check)) for rule in rules])
+        return Charge(check, self.all if None not in check else self._applying_to(check))
 
     def first_missing(self, check: Check) -> tuple[str, Rule] | None:
         """A field that a rule needs and the check doesn't have; None where nothing is missing."""
@@ -97,7 +102,7 @@ class Rules:
         present = tuple(value is not None for value in check[: len(FIELDS)])
         if present not in self._applying:
             known = {name for name, there in zip(FIELDS, present, strict=True) if there}
-            self._applying[present] = tuple(
-                rule for rule in self.all if known.issuperset(rule.fields)
-            )
+            applying = tuple(rule for rule in self.all if known.issuperset(rule.fields))
+            same = [self.all, *self._applying.values()]
+            self._applying[present] = next((rules for rules in same if rules == applying), applying)
         return self._applying[present]

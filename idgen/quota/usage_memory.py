@@ -25,8 +25,12 @@ class _Used:
     total: int = 0
     denied: int = 0
     interfaces: Counter[str] = field(default_factory=Counter)
-    users: set[int] = field(default_factory=set)
-    """Their names' hashes: 64 bits under a key that is drawn anew for each process."""
+    users: dict[int, None] = field(default_factory=dict)
+    """Their names' hashes: 64 bits under a key that is drawn anew for each process.
+
+    No set, since the garbage collector would go through a million of them at a time; it lets a
+    dict of numbers be.
+    """
 
 
 class MemoryUsage:
@@ -85,14 +89,14 @@ class MemoryUsage:
             there[known] += calls
         self._interfaces += len(there) - before
 
-    def _add_users(self, there: set[int], added: set[str]) -> None:
+    def _add_users(self, there: dict[int, None], added: set[str]) -> None:
         before = len(there)
         for mark in map(hash, added):
             if mark not in there:
                 if self._users + len(there) - before >= MAX_USERS:
                     self._tell(f"more than {MAX_USERS} users")
                     break
-                there.add(mark)
+                there[mark] = None
         self._users += len(there) - before
 
     def _tell(self, bound: str) -> None:

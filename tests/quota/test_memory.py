@@ -1,5 +1,7 @@
 """What the store in memory keeps besides the contract: its bounds."""
 
+import gc
+
 import pytest
 
 from idgen.quota import memory
@@ -89,3 +91,17 @@ def test_a_denied_call_gives_back_what_it_took_on_the_way(store: MemoryStore) ->
     verdict = store.take(RULES.charge(Check("a", "u")))
     assert not verdict.allowed
     assert [level.used for level in verdict.levels] == [1, 5]
+
+
+def test_the_garbage_collector_looks_into_nothing_that_there_is_one_of_for_each_counter(
+    store: MemoryStore, clock: Clock
+) -> None:
+    gc.collect()
+    before = len(gc.get_objects())
+    for i in range(5000):
+        store.take(RULES.charge(Check(f"app {i}", f"user {i}")))
+        clock.now_ms += i % 2
+    assert len(store) == 10_000
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
+    assert not gc.is_tracked(store._windows)
