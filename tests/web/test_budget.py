@@ -14,11 +14,13 @@ from typing import Any, cast
 import pytest
 
 from idgen.errors import SequenceOverflow
+from idgen.quota.memory import MemoryStore
 from idgen.web.app import application
 from idgen.web.connection import Connection
 from idgen.web.lanes import Lanes
 from idgen.web.plans import Planner
 from tests.clocks import WallClock, granted_service
+from tests.web.quota.limited import CALL, EXAMPLE, QuotaClock, quota_of
 from tests.web.serving import site_of
 
 
@@ -42,6 +44,7 @@ class Bench:
         self.clock = WallClock()
         self.service = granted_service(7, self.clock)
         site = site_of(self.service)
+        site.quota = quota_of(EXAMPLE.read_text(), MemoryStore(QuotaClock()))
         self.transport = Transport()
         self.connection = Connection(Lanes(application(site), site, Planner(site).plan), set())
         self.connection.connection_made(cast(asyncio.Transport, self.transport))
@@ -90,6 +93,8 @@ def overflow(bench: Bench) -> None:
         ("another query string", ["/?x=1", "/?x=2", "/?x=3", "/?x=4"], None, 68, 775),
         ("a batch of 1,000", ["/?n=1000"] * 3, None, 56, 530),
         ("a bad request", ["/?n=0"] * 3, None, 14, 120),
+        ("a check", [CALL] * 3, None, 62, 850),
+        ("another check", [f"{CALL}{n}" for n in range(4)], None, 200, 2420),
     ],
 )
 def test_a_request_keeps_within_its_budget(

@@ -1,7 +1,9 @@
 """The line to a Redis: one script call at a time, each answered in time or not at all."""
 
 import asyncio
+from collections.abc import Sequence
 from hashlib import sha1
+from typing import Any
 
 from hiredis import pack_command
 from redis.exceptions import NoScriptError
@@ -10,6 +12,10 @@ from redis.exceptions import TimeoutError as NoAnswer
 from idgen.quota.redis.route import Word
 from idgen.redis.address import RedisAddress
 from idgen.redis.connection import connection
+
+LAST_LOOK_MS = 1
+"""How long an answer is still looked for that may have come while this process stood still: the
+loop runs timers before it reads."""
 
 
 class Line:
@@ -27,15 +33,23 @@ class Line:
         self._lua = lua.encode()
         self._sha = sha1(self._lua, usedforsecurity=False).hexdigest().encode()  # as Redis has it
 
-    async def call(self, words: list[Word]) -> list[int]:
+    async def call(self, words: Sequence[Word]) -> Any:
         """What the script returns.  words: number of keys, keys, arguments.
 
         Raises what redis-py and the event loop raise, and NoAnswer after timeout_ms; then the
         script may have been run, and its answer will be heard by nobody.
         """
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._timeout_ms / 1000):
-                return await self._call(words)
+            async with asyncio.timeout(None) as patience:
+                due = loop.call_later(
+                    self._timeout_ms / 1000,
+                    lambda: patience.reschedule(loop.time() + LAST_LOOK_MS / 1000),
+                )
+                try:
+                    return await self._call(words)
+                finally:
+                    due.cancel()
         except TimeoutError:
             await self.close()
             raise NoAnswer from None
@@ -47,7 +61,7 @@ class Line:
         """Hang up; the next call connects."""
         await self._connection.disconnect(nowait=True)
 
-    async def _call(self, words: list[Word]) -> list[int]:
+    async def _call(self, words: Sequence[Word]) -> Any:
         if self._connection.is_connected and await self._connection.can_read():
             await self.close()  # it has ended, or says what nobody has asked for
         if not self._connection.is_connected:
@@ -57,8 +71,7 @@ class Line:
         except NoScriptError:  # so nothing was run
             return await self._ask(b"EVAL", self._lua, words)
 
-    async def _ask(self, command: bytes, script: bytes, words: list[Word]) -> list[int]:
+    async def _ask(self, command: bytes, script: bytes, words: Sequence[Word]) -> Any:
         packed = pack_command((command, script, *words))  # type: ignore[arg-type]  # of any length
         await self._connection.send_packed_command(packed)
-        answer: list[int] = await self._connection.read_response()
-        return answer
+        return await self._connection.read_response()

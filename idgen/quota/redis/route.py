@@ -6,7 +6,7 @@ from idgen.quota.decision import Level, Verdict
 from idgen.quota.redis.keys import key_of
 from idgen.quota.rules import Charge, Rule
 
-Word = bytes | int
+Word = bytes | str | int
 
 
 class Route:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from idgen.errors import QuotaUnavailable
+from idgen.quota.redis.line import Line
 from idgen.quota.redis.usage_pieces import Piece, apps_key, counts_key, pieces, users_key
 from idgen.quota.tally import Tally, UsageId
 from idgen.redis.address import RedisAddress
@@ -39,7 +40,7 @@ class RedisUsage:
         self._address = address
         self._timeout_ms = timeout_ms
         self._redis = connection(address, timeout_ms)
-        self._script = self._redis.register_script(LUA.read_text(encoding="utf-8"))
+        self._line = Line(address, LUA.read_text(encoding="utf-8"), timeout_ms)
         self._token = token
         self._number = 0
         """Of the piece that was begun last."""
@@ -60,8 +61,8 @@ class RedisUsage:
             self._adding, self._piece = tallies, None
             self._pieces = pieces(self._address.namespace, self._token, tallies)
         while (piece := self._piece or self._next_piece()) is not None:
-            arguments = [self._number, *piece.arguments]
-            self._hear(await self._asked(self._script(keys=piece.keys, args=arguments)))
+            words = [len(piece.keys), *piece.keys, self._number, *piece.arguments]
+            self._hear(await self._asked(self._line.call(words)))
             self._piece = None
         self._adding = None
 
@@ -103,6 +104,7 @@ class RedisUsage:
 
     async def close(self) -> None:
         """Let go of connections."""
+        await self._line.close()
         await self._redis.aclose()
 
     async def _asked(self, call: Awaitable[Any]) -> Any:

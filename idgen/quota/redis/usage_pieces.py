@@ -15,8 +15,8 @@ KEPT_NUMBER_S = 86_400
 After that the piece would be added a second time.
 """
 
-MAX_NAMES = 500
-"""Applications, interfaces and users in one piece: the script takes less than a millisecond."""
+MAX_NAMES = 100
+"""Applications, interfaces and users in one piece: checks wait for Redis as long as that takes."""
 
 
 class Piece(NamedTuple):

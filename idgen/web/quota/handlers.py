@@ -47,7 +47,7 @@ class CheckHandler(QuotaHandler):
     async def post(self, *path: str) -> None:
         """The decisions on an array of calls, in its order; none is taken unless all are right."""
         quota = self.quota
-        parameters(self.request.query, ())
+        parameters(self.request.query, frozenset())
         asked_for = checks(self.request.body)
         for place, check in enumerate(asked_for):
             quota.require(check, f"[{place}].")
@@ -66,7 +66,7 @@ class UsageHandler(QuotaHandler):
     async def reply(self, *path: str) -> Answer:
         """What an application used on a day, today unless it says another."""
         usage = self.quota.usage
-        values = parameters(self.request.query, ("app", "day"))
+        values = parameters(self.request.query, frozenset(("app", "day")))
         if "app" not in values:
             raise BadRequest("app is missing; /quota/usage needs it")
         app, day = field("app", values["app"]), values.get("day")

@@ -23,8 +23,8 @@ MAX_KNOWN_ADDRESSES = 4096
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DENY_STATUS = {"429": HTTPStatus.TOO_MANY_REQUESTS, "403": HTTPStatus.FORBIDDEN}
-_NAMES = tuple(name for name in FIELDS if name != "ip")
 _OF_A_CHECK = (*FIELDS, "cost")
+_OF_A_QUESTION = frozenset((*_OF_A_CHECK, "deny_status"))
 
 
 class Question(NamedTuple):
@@ -36,7 +36,7 @@ class Question(NamedTuple):
 
 def question(query: str) -> Question:
     """Of `app=&user=&interface=&ip=&cost=1&deny_status=429`.  Raises BadRequest."""
-    values = parameters(query, (*_OF_A_CHECK, "deny_status"))
+    values = parameters(query, _OF_A_QUESTION)
     deny_status = values.get("deny_status", "429")
     if deny_status not in _DENY_STATUS:
         raise BadRequest(f"deny_status must be 429 or 403, not {shown(deny_status)}")
@@ -55,23 +55,25 @@ def checks(body: bytes) -> list[Check]:
     return [_check_of_item(f"[{place}].", item) for place, item in enumerate(items)]
 
 
-def parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
+def parameters(query: str, known: frozenset[str]) -> dict[str, str]:
     """The parameters of a query string, of which none but the known ones may be there.
 
     Raises BadRequest where one is unknown, empty, repeated, or no UTF-8 in percent-encoding.
     """
-    if not query.isascii():
-        raise BadRequest("a query string must be UTF-8 in percent-encoding")
-    is_encoded = "%" in query or "+" in query
+    parts = query.split("&")
+    if query.isascii() and "%" not in query and "+" not in query:
+        values = dict([part.split("=", 1) for part in parts if "=" in part])
+        if len(values) == len(parts) and known.issuperset(values) and all(values.values()):
+            return values  # as nearly all are; else each is looked at, for what to say
+    return _looked_at(parts, known)
+
+
+def _looked_at(parts: list[str], known: frozenset[str]) -> dict[str, str]:
     values: dict[str, str] = {}
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if is_encoded:
-            name, value = _decoded(name), _decoded(value)
+    for part in filter(None, parts):
+        name, value = map(_decoded, part.partition("=")[::2])
         if name not in known:
-            if not part:
-                continue
-            allowed = ", ".join(known) or "none"
+            allowed = ", ".join(sorted(known)) or "none"
             raise BadRequest(f"unknown parameter {shown(name)}; those there are: {allowed}")
         if name in values:
             raise BadRequest(f"{name} is given more than once; it may be given once")
@@ -83,18 +85,15 @@ def parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
 
 def field(name: str, value: object) -> str:
     """A name that calls are counted by: up to MAX_FIELD_LENGTH characters.  Raises BadRequest."""
-    if isinstance(value, str) and _is_name(value):
-        return value
+    if isinstance(value, str) and 0 < len(value) <= MAX_FIELD_LENGTH:
+        if value.isascii() and value.isprintable():
+            return value
+        if not _CONTROL.search(value) and _is_utf_8(value):
+            return value
     raise BadRequest(
         f"{name} must be 1 to {MAX_FIELD_LENGTH} characters without control characters, "
         f"not {shown(value)}"
     )
-
-
-def _is_name(text: str) -> bool:
-    if text.isascii():
-        return 0 < len(text) <= MAX_FIELD_LENGTH and text.isprintable()
-    return len(text) <= MAX_FIELD_LENGTH and not _CONTROL.search(text) and _is_utf_8(text)
 
 
 @lru_cache(MAX_KNOWN_ADDRESSES)
@@ -110,9 +109,11 @@ def counted_address(text: str) -> str:
 
 def _decoded(text: str) -> str:
     try:
-        return unquote_plus(text, errors="strict")
+        if text.isascii():
+            return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
-        raise BadRequest(f"{shown(text)} must be UTF-8 in percent-encoding") from None
+        pass
+    raise BadRequest(f"{shown(text)} must be UTF-8 in percent-encoding")
 
 
 def _check_of_item(place: str, item: Any) -> Check:
@@ -131,10 +132,13 @@ def _check_of_item(place: str, item: Any) -> Check:
 
 
 def _check(values: dict[str, Any], cost: int, place: str) -> Check:
-    for name in _NAMES:
-        if values.get(name) is not None:
-            field(place + name, values[name])
     app, user, interface, ip = map(values.get, FIELDS)
+    if app is not None:
+        field(place + "app", app)
+    if user is not None:
+        field(place + "user", user)
+    if interface is not None:
+        field(place + "interface", interface)
     return Check(app, user, interface, None if ip is None else _address(place, ip), cost)
 
 

@@ -125,6 +125,27 @@ def evalshas(server: RedisServer) -> int:
     return calls
 
 
+def test_checks_that_come_shortly_after_a_flight_wait_for_each_other(
+    run: Callable[..., None], own_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "FLIGHT_EVERY_MS", 300)
+
+    async def scenario() -> None:
+        async with store_at(own_server.port) as store:
+            await answers(store, OPEN.charge(CALL))
+            own_server.client.config_resetstat()
+            taken = []
+            for _ in range(5):
+                taken.append(store.take(OPEN.charge(CALL)))
+                await asyncio.sleep(0.001)
+            for one in taken:
+                assert isinstance(one, asyncio.Future)
+                assert not (await one).trouble
+            assert evalshas(own_server) == 1
+
+    run(scenario())
+
+
 def test_who_has_gone_before_the_flight_is_not_charged(
     run: Callable[..., None], redis_server: RedisServer
 ) -> None:
@@ -135,6 +156,7 @@ def test_who_has_gone_before_the_flight_is_not_charged(
             gone.cancel()
             (verdict,) = await answers(store, OPEN.charge(CALL))
             assert verdict.levels[0].used == 1
+            await asyncio.sleep(10 * counters.FLIGHT_EVERY_MS / 1000)  # so that it departs at once
             late = store.take(OPEN.charge(CALL))
             assert isinstance(late, asyncio.Future)
             await asyncio.sleep(0)

@@ -41,6 +41,12 @@ def rule(name: str, fields: list[str], limit: int, window_s: int = 3600, more: s
     )
 
 
+def quota_of(rules: str, counters: QuotaStore) -> Quota:
+    """By these rules, with usage in memory."""
+    usage = Usage(MemoryUsage(), Days(ZoneInfo("UTC")), lambda: NOW)
+    return Quota(rules_of(rules), counters, usage)
+
+
 @dataclass
 class QuotaClock:
     """Milliseconds since some start, standing still until the test moves them."""
@@ -95,8 +101,7 @@ def limited(
 
     def furnish(site: Site) -> None:
         counters = MemoryStore(clock) if store is None else store()
-        usage = Usage(MemoryUsage(), Days(ZoneInfo("UTC")), lambda: NOW)
-        site.quota = Quota(rules_of(rules or EXAMPLE.read_text()), counters, usage)
+        site.quota = quota_of(rules or EXAMPLE.read_text(), counters)
         networks = tuple(map(ip_network, trusted.split()))
         site.guard = Guard(site.quota, Proxies(networks), site.refusals)
         watch = RuleWatch(RuleFile(EXAMPLE), site.quota.adopt, lambda seconds: None)  # type: ignore[arg-type,return-value]  # it never runs

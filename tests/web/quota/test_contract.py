@@ -148,7 +148,10 @@ def test_a_shadow_rule_counts_and_never_denies(served: Limited) -> None:
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("/quota/check?app=a&x=1", "unknown parameter 'x'; those there are: app, user, interface,"),
+        (
+            "/quota/check?app=a&x=1",
+            "unknown parameter 'x'; those there are: app, cost,",
+        ),
         ("/quota/check?app=shop&user=ann&ip=::1", "interface is missing; rule 'app-user' needs it"),
         ("/quota/check", "app is missing; rule 'app-ip' needs it"),
         (CALL + "&cost=1001", "cost must be a whole number from 0 to 1000, not '1001'"),
