@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 # Until there is something to drain, a signal just ends the process, and no import shows a trace.
+# HUP reloads rules of quotas, and is nothing where there are none.
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 for early in (signal.SIGTERM, signal.SIGINT):
     signal.signal(early, lambda *_: os._exit(0))
 
@@ -192,12 +194,12 @@ async def serve(settings: config.Config) -> None:
         wire=wire,
         refusals=Refusals(service, wire),
     )
-    try:
-        async with quotas(settings, site):
-            server = Server(Lanes(application(site), site, Planner(site).plan))
+    async with quotas(settings, site):
+        server = Server(Lanes(application(site), site, Planner(site).plan))
+        try:
             await run(settings, server, store, keeper, stop)
-    finally:
-        await keeper.release()
+        finally:
+            await keeper.release()
 
 
 async def run(

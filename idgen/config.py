@@ -65,6 +65,8 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
         raise BadSetting(
             f"--worker_id: 'auto' needs --grants=redis://HOST:PORT/DB, not {config.grants!r}"
         )
+    if config.quota_rules is None and isinstance(config.quota_store, RedisAddress):
+        raise BadSetting("--quota_store: nothing is counted without --quota_rules=FILE")
     return config
 
 

@@ -51,6 +51,30 @@ def test_the_command_line_has_the_manners_of_tornado_options(arguments: list[str
     assert load(arguments, {}) == replace(DEFAULTS, port=80)
 
 
+def test_a_store_of_quotas_without_rules_is_refused() -> None:
+    told = "--quota_store: nothing is counted without --quota_rules=FILE"
+    assert refusal(["--worker_id=3", "--quota_store=redis://127.0.0.1/1"]) == told
+    config = load(["--worker_id=3", "--quota_store=redis://h/1", "--quota_rules=x"], {})
+    assert (config.quota_store, config.quota_rules) == (RedisAddress("h", database=1), Path("x"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--quota_store=file:", "'file:' is not memory: or redis://HOST:PORT/DB"),
+        ("--quota_timezone=Mars", "'Mars' is not a time zone such as UTC or Europe/Berlin"),
+        ("--quota_timezone=../x", "'../x' is not a time zone such as UTC or Europe/Berlin"),
+        ("--trusted_proxies=10.0.0.1/8", "'10.0.0.1/8' is not addresses or networks with commas"),
+    ],
+)
+def test_a_bad_setting_of_quotas_is_named(argument: str, message: str) -> None:
+    assert message in refusal(["--worker_id=3", argument])
+
+
+def test_a_password_in_the_store_of_quotas_is_not_shown() -> None:
+    assert "secret" not in refusal(["--worker_id=3", "--quota_store=redis://:secret@h/x"])
+
+
 def test_a_stronger_source_wins(tmp_path: Path) -> None:
     file = tmp_path / "flake.toml"
     file.write_text('worker_id = 1\nport = 1001\naddress = "::1"\nlogging = "error"\n')

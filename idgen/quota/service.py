@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 from idgen.errors import BadRequest, QuotaUnavailable
 from idgen.quota.decision import Verdict
@@ -12,6 +13,14 @@ from idgen.quota.usage import Usage
 
 _log = logging.getLogger("flake.quota")
 
+SLICE_CHECKS = 100
+"""Of an array, decided on together."""
+MAX_SLICES = 4
+"""Of all arrays, at a time."""
+
+CLOSE_S = 0.4
+"""For the last flush: a process that is told to stop has 5 s, of which the drain may take most."""
+
 Asked = Verdict | asyncio.Future[Verdict]
 """A verdict, at once or when the store has answered."""
 
@@ -19,6 +28,13 @@ Asked = Verdict | asyncio.Future[Verdict]
 async def heard(asked: Asked) -> Verdict:
     """The verdict, once it is there."""
     return asked if isinstance(asked, Verdict) else await asked
+
+
+def _require(rules: Rules, check: Check, place: str) -> None:
+    missing = rules.first_missing(check) if None in check else None
+    if missing is not None:
+        name, rule = missing
+        raise BadRequest(f"{place}{name} is missing; rule {rule.name!r} needs it")
 
 
 class Quota:
@@ -35,6 +51,7 @@ class Quota:
         self.shadow_denials: Counter[str] = Counter()
         """By rule that isn't enforced: the calls that it would have denied."""
         self.store = store
+        self._slices = asyncio.Semaphore(MAX_SLICES)
 
     def adopt(self, rules: Rules) -> None:
         """Decide by these from now on; counters of rules that keep their name and fields go on."""
@@ -42,19 +59,30 @@ class Quota:
 
     def ask(self, check: Check) -> Asked:
         """Decide on a call that every rule has to apply to.  Raises BadRequest."""
-        self.require(check)
+        _require(self.rules, check, "")
         return self._take(self.rules.charge(check))
-
-    def require(self, check: Check, place: str = "") -> None:
-        """Raises BadRequest where a rule needs a field that isn't there; place: what names it."""
-        missing = self.rules.first_missing(check) if None in check else None
-        if missing is not None:
-            name, rule = missing
-            raise BadRequest(f"{place}{name} is missing; rule {rule.name!r} needs it")
 
     def ask_what_applies(self, check: Check) -> Asked:
         """Decide on a call by those rules alone whose fields it has."""
         return self._take(self.rules.charge(check))
+
+    async def ask_all(self, checks: Sequence[Check]) -> list[Verdict]:
+        """Decide on calls in their order, by the rules of now; none if one of them isn't whole.
+
+        A slice of them after the other, and few slices at a time: so arrays hold up nobody else
+        for long, however many there are.  Raises BadRequest.
+        """
+        rules = self.rules
+        for place, check in enumerate(checks):
+            _require(rules, check, f"[{place}].")
+        verdicts: list[Verdict] = []
+        for begin in range(0, len(checks), SLICE_CHECKS):
+            async with self._slices:
+                charges = map(rules.charge, checks[begin : begin + SLICE_CHECKS])
+                asked = [self._take(charge) for charge in charges]
+                verdicts += [await heard(one) for one in asked]
+            await asyncio.sleep(0)
+        return verdicts
 
     def _take(self, charge: Charge) -> Asked:
         asked = self.store.take(charge)
@@ -84,9 +112,12 @@ class Quota:
             self.shadow_denials.update(rule.name for rule in verdict.over_shadows)
 
     async def close(self) -> None:
-        """Hand over the usage that was gathered last, and let go of the store of counters."""
+        """Hand over the usage that was gathered last, and let go of the stores."""
         try:
-            await self.usage.flush()
-        except QuotaUnavailable as trouble:
-            _log.error(f"the last calls aren't in the usage statistics: {trouble}")
+            async with asyncio.timeout(CLOSE_S):
+                await self.usage.flush()
+        except (QuotaUnavailable, TimeoutError) as trouble:
+            told = str(trouble) or f"it took more than {CLOSE_S} s"
+            _log.error(f"the last calls aren't all in the usage statistics: {told}")
+        await self.usage.close()
         await self.store.close()

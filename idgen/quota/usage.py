@@ -114,6 +114,10 @@ class Usage:
         await self.flush()
         return day, await self._store.read(UsageId(day, app))
 
+    async def close(self) -> None:
+        """Let go of the store's connections."""
+        await self._store.close()
+
     async def _hand_over(self) -> None:
         try:
             await self._store.add(self._batch)

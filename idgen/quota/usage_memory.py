@@ -13,7 +13,8 @@ MAX_APPS = 10_000
 MAX_INTERFACES_KEPT = 1_000_000
 """Of all apps and days; calls of further ones are counted under OTHERS."""
 MAX_USERS = 1_000_000
-"""User marks, of all apps and days: some 80 MB."""
+"""User marks, of all apps and days: some 80 MB.  Past that those of the oldest day go, but for
+their number."""
 
 _log = logging.getLogger("flake.quota")
 
@@ -31,6 +32,12 @@ class _Used:
     No set, since the garbage collector would go through a million of them at a time; it lets a
     dict of numbers be.
     """
+    forgotten_users: int = 0
+    """How many there were when their marks went."""
+
+    @property
+    def user_count(self) -> int:
+        return self.forgotten_users + len(self.users)
 
 
 class MemoryUsage:
@@ -50,12 +57,12 @@ class MemoryUsage:
                 used.total += tally.total
                 used.denied += tally.denied
                 self._add_interfaces(used.interfaces, tally.interfaces)
-                self._add_users(used.users, tally.users)
+                self._add_users(day, used.users, tally.users)
 
     async def read(self, usage_id: UsageId) -> Tally:
         """All that was added of one application's day; empty where nothing was."""
         used = self._days.get(usage_id.day, {}).get(usage_id.app) or _Used()
-        return Tally(used.total, used.denied, Counter(used.interfaces), user_count=len(used.users))
+        return Tally(used.total, used.denied, Counter(used.interfaces), user_count=used.user_count)
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -89,15 +96,29 @@ class MemoryUsage:
             there[known] += calls
         self._interfaces += len(there) - before
 
-    def _add_users(self, there: dict[int, None], added: set[str]) -> None:
-        before = len(there)
+    def _add_users(self, day: str, there: dict[int, None], added: set[str]) -> None:
         for mark in map(hash, added):
             if mark not in there:
-                if self._users + len(there) - before >= MAX_USERS:
-                    self._tell(f"more than {MAX_USERS} users")
+                if self._users >= MAX_USERS and not self._forget_users_before(day):
+                    self._tell(f"more than {MAX_USERS} users on one day")
                     break
                 there[mark] = None
-        self._users += len(there) - before
+                self._users += 1
+
+    def _forget_users_before(self, day: str) -> bool:
+        """Keep only the number of the users of the oldest day that has marks; False: none is older.
+
+        Should some of them call on that day once more, they are counted again.
+        """
+        for older in sorted(known for known in self._days if known < day):
+            marks = sum(len(used.users) for used in self._days[older].values())
+            if marks:
+                for used in self._days[older].values():
+                    used.forgotten_users += len(used.users)
+                    used.users.clear()
+                self._users -= marks
+                return True
+        return False
 
     def _tell(self, bound: str) -> None:
         if bound not in self._told:

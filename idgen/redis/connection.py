@@ -68,7 +68,9 @@ def connection(address: RedisAddress, timeout_ms: int) -> Redis:
 def trouble(address: RedisAddress, timeout_ms: int, error: Exception) -> tuple[str, str]:
     """What redis-py raised: in one line, and the reason in a word."""
     said = (str(error).splitlines() or [type(error).__name__])[0]
-    said = plain(re.sub("^Error running script .*? -| script: .*", "", said))  # of Redis 6, and 7
+    said = plain(re.sub("^Error running script .*? -| script: .*", "", said)).removesuffix(
+        " ()"
+    )  # of Redis 6, and 7
     if isinstance(error, NoAnswer):
         tls = "; is TLS spoken there?" if address.tls else ""
         return f"{address}: no answer within {timeout_ms} ms{tls}", "unreachable"

@@ -198,7 +198,10 @@ class Connection(asyncio.Protocol):
             self._pending()
 
     def _come_due(self, later: Later, message: Message | None, _: object) -> None:
-        response = b"" if later.future.cancelled() else later.render(later.future)
+        try:
+            response = b"" if later.future.cancelled() else later.render(later.future)
+        except Exception as error:  # a mistake of ours: no connection may hang
+            response = self._lanes.site.refusals.response(error, "", "")
         if isinstance(response, bytes):
             self._answered(message, response)
         else:

@@ -10,6 +10,7 @@ from tornado.web import Finish, HTTPError
 
 from idgen.errors import BadRequest, NotReady
 from idgen.layout import MAX_ID
+from idgen.quota.service import heard
 from idgen.web import answers
 from idgen.web.answer_handler import AnswerHandler
 from idgen.web.answers import Answer
@@ -47,8 +48,10 @@ class IdHandler(AnswerHandler):
         if guard is None:
             return None
         peer, named = str(self.request.remote_ip), Named.of(self.request.headers)
-        ask = guard.charge if self.spends else guard.look
-        verdict = await ask(peer, named, n)
+        if self.spends:
+            verdict = await heard(guard.ask(peer, named, n))
+        else:
+            verdict = await guard.look(peer, named, n)
         return None if verdict.allowed else guard.refusal(verdict, self.accept)
 
     async def _taken(self, n: int, part_of: Callable[[range], bytes]) -> list[bytes]:

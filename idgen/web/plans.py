@@ -30,6 +30,7 @@ class Planner:
         self._batches = site.batches
         self._wire = site.wire
         self._refusals = site.refusals
+        self._site = site
         self._guard = site.guard
         self._checks: CheckPlanner | None = None
         if site.quota is not None:
@@ -40,9 +41,10 @@ class Planner:
     def plan(self, message: Message) -> Plan | None:
         """The plan of a request; None where it has none."""
         path, _, query = message.target.partition("?")
+        if path == CHECK_PATH and message.method == "GET" and self._checks:
+            return self._checks.plan(message, query)
         if path != "/" or message.method != "GET":
-            is_check = path == CHECK_PATH and message.method == "GET"
-            return self._checks.plan(message, query) if is_check and self._checks else None
+            return None
         accept = message.fields.headers.get("accept", "")
         try:
             n = batch_size(query)
@@ -59,7 +61,7 @@ class Planner:
         if self._guard is None:
             return plan
         named = Named.of(message.fields.headers)
-        return guarded(plan, self._guard, named, n or 1, accept, self._wire)
+        return guarded(plan, self._site, self._guard, named, n or 1, accept)
 
     def _refuse(self, error: BadRequest, accept: str) -> Plan:
         return lambda peer: self._refusals.response(error, accept, "/")

@@ -172,6 +172,22 @@ def test_memory_forgets_the_oldest_days() -> None:
     run(scenario())
 
 
+def test_users_of_older_days_become_a_number_where_those_of_today_need_the_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(usage_memory, "MAX_USERS", 5)
+
+    async def scenario() -> None:
+        store = MemoryUsage()
+        days = [UsageId(f"2026-11-{day:02d}", "shop") for day in range(1, 9)]
+        for day in days:
+            await store.add({day: tally(2, 0, "ann bob")})
+        assert [(await store.read(day)).user_count for day in days] == [2] * 8
+        assert store._users <= 5
+
+    run(scenario())
+
+
 def test_memory_is_bounded_and_says_once_when_it_is_full(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -192,6 +208,6 @@ def test_memory_is_bounded_and_says_once_when_it_is_full(
     run(scenario())
     full = "usage in memory is full: {}; new ones aren't counted"
     assert [record.message for record in caplog.records] == [
-        full.format("more than 3 users"),
+        full.format("more than 3 users on one day"),
         full.format("more than 2 applications on one day"),
     ]

@@ -85,6 +85,7 @@ def test_every_error_that_can_reach_an_answer_has_its_status() -> None:
         "BadSetting",
         "CannotListen",
         "BadArgument",
+        "BadRules",
     }  # end the start, or are a caller's of Python
 
     def causes(error: type[FlakeError]) -> set[type[FlakeError]]:

@@ -20,9 +20,6 @@ LUA = files(__package__).joinpath("quota.lua")
 FLIGHT_TIMEOUT_MS = 40
 """For all of a flight, with the connection that it may need."""
 
-GRACE_MS = 10
-"""Who has waited for a whole flight and this doesn't board: it would be too long for a caller."""
-
 MAX_CHECKS_PER_FLIGHT = 250
 """The next flight waits as long as Redis is busy with these."""
 
@@ -31,6 +28,8 @@ WORTH_A_FLIGHT = 16
 """Checks that leave sooner after the last flight.  A flight costs as much as ten of its checks."""
 
 MAX_WAITING = 20_000
+"""More than there are connections: past that calls are denied, whatever the rules say of a store
+that is away, or whoever calls most would be let through uncounted."""
 
 MAX_ROUTES = 64
 """One for each set of rules that applies to some check; past that they are made anew."""
@@ -41,8 +40,6 @@ _log = logging.getLogger("flake.quota")
 class _Waiting(NamedTuple):
     charge: Charge
     future: "asyncio.Future[Verdict]"
-    since_s: float
-    """By the clock of the loop."""
 
 
 class RedisStore:
@@ -51,7 +48,6 @@ class RedisStore:
     def __init__(self, address: RedisAddress, timeout_ms: int = FLIGHT_TIMEOUT_MS) -> None:
         self._address = address
         self._timeout_ms = timeout_ms
-        self._max_wait_ms = timeout_ms + GRACE_MS
         self._line = Line(address, LUA.read_text(encoding="utf-8"), timeout_ms)
         self._routes: dict[int, Route] = {}
         """By the id of their rules, which they keep alive."""
@@ -65,17 +61,21 @@ class RedisStore:
         """Checks that were decided on without Redis, by the reason in a word."""
 
     def take(self, charge: Charge) -> "Verdict | asyncio.Future[Verdict]":
-        """Decide on the call and charge it, within twice the time of a flight and GRACE_MS.
+        """Decide on the call and charge it.
 
-        Checks with the very same tuple of rules are decided on in their order, others in any.
+        While flights land it waits for its own, however many there are before it.  Once one
+        doesn't, within the time of a flight all who wait are told so.  Checks with the very
+        same tuple of rules are decided on in their order, others in any.
         """
         if not charge.rules:
             return Verdict(True, charge, ())
         if self._waiting_count >= MAX_WAITING:
             self.failures["full"] += 1
-            return without_store(charge, f"{self._address}: {MAX_WAITING} checks wait for it")
+            said = f"{self._address}: {MAX_WAITING} checks wait for it"
+            _log.warning("calls are denied: %s", said)
+            return Verdict(False, charge, (), said)
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(charge, loop.create_future(), loop.time())
+        waiting = _Waiting(charge, loop.create_future())
         self._queues.setdefault(self._route(charge.rules), deque()).append(waiting)
         self._waiting_count += 1
         if self._flights is None:
@@ -98,15 +98,13 @@ class RedisStore:
 
     async def _fly_all(self) -> None:
         loop = asyncio.get_running_loop()
-        latest_s = -inf  # before the first flight nobody has waited for Redis
         try:
             while self._queues:
                 await self._gather(loop)
                 route = next(iter(self._queues))
-                boarding = self._board(route, latest_s)
+                boarding = self._board(route)
                 if boarding:
                     await self._fly(route, boarding)
-                    latest_s = loop.time() - self._max_wait_ms / 1000
         finally:
             self._flights = None
 
@@ -117,20 +115,14 @@ class RedisStore:
             await asyncio.sleep(early_s)
         self._departed_s = loop.time()
 
-    def _board(self, route: Route, latest_s: float) -> list[_Waiting]:
-        """Those of the route who fly now; the rest of them comes after the other routes.
-
-        Who has waited since before latest_s is answered without Redis.
-        """
+    def _board(self, route: Route) -> list[_Waiting]:
+        """Those of the route who fly now; the rest of them comes after the other routes."""
         queue = self._queues.pop(route)
         boarding: list[_Waiting] = []
         while queue and len(boarding) < MAX_CHECKS_PER_FLIGHT:
             waiting = queue.popleft()
             self._waiting_count -= 1
-            if waiting.since_s < latest_s:
-                said = f"{self._address}: too busy, no answer within {self._max_wait_ms} ms"
-                self._answer_without([waiting], said, "busy")
-            elif not waiting.future.done():
+            if not waiting.future.done():
                 boarding.append(waiting)
         if queue:
             self._queues[route] = queue

@@ -6,16 +6,21 @@ from hashlib import sha1
 from typing import Any
 
 from hiredis import pack_command
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 
 from idgen.quota.redis.route import Word
 from idgen.redis.address import RedisAddress
 from idgen.redis.connection import connection
 
-LAST_LOOK_MS = 1
-"""How long an answer is still looked for that may have come while this process stood still: the
-loop runs timers before it reads."""
+TICKS = 4
+"""What the time-out of a call is parted into.  A tick that comes late doesn't count, since then it
+is this process that stood still: an answer may be there, and hasn't been read."""
+MAX_TICKS = 5 * TICKS
+LATE_S = 0.005
+
+CONNECT_TIMEOUT_MS = 1000
+"""For a new connection, which takes several round trips and which no call waits for that long."""
 
 
 class Line:
@@ -26,9 +31,10 @@ class Line:
     """
 
     def __init__(self, address: RedisAddress, lua: str, timeout_ms: int) -> None:
-        pool = connection(address, timeout_ms).connection_pool
+        pool = connection(address, CONNECT_TIMEOUT_MS).connection_pool
         self._connection = pool.make_connection()  # type: ignore[no-untyped-call]
         self._connection.socket_timeout = None  # the call has one time-out, for all of it
+        self._connecting: asyncio.Task[None] | None = None
         self._timeout_ms = timeout_ms
         self._lua = lua.encode()
         self._sha = sha1(self._lua, usedforsecurity=False).hexdigest().encode()  # as Redis has it
@@ -39,39 +45,83 @@ class Line:
         Raises what redis-py and the event loop raise, and NoAnswer after timeout_ms; then the
         script may have been run, and its answer will be heard by nobody.
         """
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as patience:
-                due = loop.call_later(
-                    self._timeout_ms / 1000,
-                    lambda: patience.reschedule(loop.time() + LAST_LOOK_MS / 1000),
-                )
+                patient = _Patience(patience, self._timeout_ms)
                 try:
                     return await self._call(words)
                 finally:
-                    due.cancel()
+                    patient.end()
         except TimeoutError:
-            await self.close()
             raise NoAnswer from None
-        except BaseException:
-            await self.close()
-            raise
 
     async def close(self) -> None:
         """Hang up; the next call connects."""
-        await self._connection.disconnect(nowait=True)
+        if self._connecting:
+            self._connecting.cancel()
+        await self._hang_up()
 
     async def _call(self, words: Sequence[Word]) -> Any:
-        if self._connection.is_connected and await self._connection.can_read():
-            await self.close()  # it has ended, or says what nobody has asked for
-        if not self._connection.is_connected:
-            await self._connection.connect()
+        if self._connecting is None:
+            if self._connection.is_connected and await self._connection.can_read():
+                await self._hang_up()  # it has ended, or says what nobody has asked for
+            if not self._connection.is_connected:
+                self._connecting = asyncio.create_task(self._connect())
+                self._connecting.add_done_callback(self._connected)
+        if self._connecting:
+            # If that takes too long for this call, it goes on for the next ones.
+            await asyncio.shield(self._connecting)
         try:
-            return await self._ask(b"EVALSHA", self._sha, words)
+            return await self._ask(b"EVALSHA", self._sha, *words)
         except NoScriptError:  # so nothing was run
-            return await self._ask(b"EVAL", self._lua, words)
+            return await self._ask(b"EVAL", self._lua, *words)
 
-    async def _ask(self, command: bytes, script: bytes, words: Sequence[Word]) -> Any:
-        packed = pack_command((command, script, *words))  # type: ignore[arg-type]  # of any length
-        await self._connection.send_packed_command(packed)
-        return await self._connection.read_response()
+    async def _connect(self) -> None:
+        async with asyncio.timeout(CONNECT_TIMEOUT_MS / 1000):
+            await self._connection.connect()
+
+    def _connected(self, connecting: "asyncio.Task[None]") -> None:
+        self._connecting = None
+        if not connecting.cancelled():
+            connecting.exception()  # is told to whoever waits, if anybody does
+
+    async def _ask(self, *words: Word) -> Any:
+        """The answer.  Without one the connection ends: a late one would be taken for another's."""
+        try:
+            packed = pack_command(words)  # type: ignore[arg-type]  # of any length
+            await self._connection.send_packed_command(packed)
+            return await self._connection.read_response()
+        except ResponseError:
+            raise
+        except BaseException:
+            await self._hang_up()
+            raise
+
+    async def _hang_up(self) -> None:
+        await self._connection.disconnect(nowait=True)
+
+
+class _Patience:
+    """Has a time-out expire after TICKS ticks in time, or MAX_TICKS of any kind."""
+
+    def __init__(self, timeout: asyncio.Timeout, timeout_ms: int) -> None:
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._tick_s = timeout_ms / 1000 / TICKS
+        self._left, self._in_time = MAX_TICKS, TICKS
+        self._wind()
+
+    def end(self) -> None:
+        """The answer is there."""
+        self._next.cancel()
+
+    def _wind(self) -> None:
+        self._next = self._loop.call_at(self._loop.time() + self._tick_s, self._tick)
+
+    def _tick(self) -> None:
+        self._left -= 1
+        self._in_time -= self._loop.time() < self._next.when() + LATE_S
+        if self._left and self._in_time:
+            self._wind()
+        else:
+            self._timeout.reschedule(self._loop.time())

@@ -21,7 +21,7 @@ local counters, changed = {}, {}
 local function read(place, window_ms)
     local counter = {key = KEYS[place], used = 0, left_ms = 0, charged = 0}
     local value = values[place]
-    if value and #value <= 15 and string.find(value, '^%d+$') then
+    if value and #value <= 15 and string.find(value, '^[1-9]%d*$') then
         local left_ms = redis.call('PTTL', counter.key)
         if left_ms == -1 or left_ms > window_ms then
             left_ms = window_ms

@@ -45,7 +45,7 @@ local function add_interfaces(key, count)
             and redis.call('HLEN', key) - 2 >= max_interfaces then
             field = 'i:' .. others
         end
-        redis.call('HINCRBY', key, field, calls)
+        write('HINCRBY', key, field, calls)
     end
 end
 
@@ -54,7 +54,7 @@ for i = 2, #KEYS, 3 do
     local interfaces, users = tonumber(next_argument()), tonumber(next_argument())
     local first_user = place + 2 * interfaces
     if write('HINCRBY', KEYS[i], 'total', total) then
-        redis.call('HINCRBY', KEYS[i], 'denied', denied)
+        write('HINCRBY', KEYS[i], 'denied', denied)
         add_interfaces(KEYS[i], interfaces)
     end
     if users > 0 then

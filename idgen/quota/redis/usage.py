@@ -50,6 +50,8 @@ class RedisUsage:
         self._piece: Piece | None = None
         """The one that is on its way, or of which that isn't known."""
         self._reading = Semaphore(MAX_READS)
+        self._failures = 0
+        """Of reads."""
         self._told = ""
 
     async def add(self, tallies: Mapping[UsageId, Tally]) -> None:
@@ -81,8 +83,15 @@ class RedisUsage:
         for usage_id in usage_ids:
             pipeline.hgetall(counts_key(self._address.namespace, usage_id))
             pipeline.pfcount(users_key(self._address.namespace, usage_id))
+        failures = self._failures
         async with self._reading:
-            answers = await self._asked(pipeline.execute())
+            if self._failures != failures:  # who has waited for others isn't to wait once more
+                raise QuotaUnavailable(f"{self._address}: it couldn't be asked just now")
+            try:
+                answers = await self._asked(pipeline.execute())
+            except QuotaUnavailable:
+                self._failures += 1
+                raise
         return list(map(_tally, answers[::2], answers[1::2]))
 
     async def count_apps(self, day: str) -> int:

@@ -18,6 +18,9 @@ from idgen.web.negotiation import PROBLEM_JSON, Media
 
 PROBLEM_TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
+NOT_ASKED = "the store of quotas can't be asked now"
+"""Where it is, and what it says, is for the log."""
+
 MAX_SHAPES = 64
 """Sets of rules whose answers are kept prepared; past that they are prepared anew."""
 
@@ -85,7 +88,7 @@ def denial(verdict: Verdict, status: HTTPStatus, accept: str) -> Answer:
     if verdict.trouble:
         if status is HTTPStatus.TOO_MANY_REQUESTS:
             status = HTTPStatus.SERVICE_UNAVAILABLE
-        return answers.refusal(status, QuotaUnavailable.reason, verdict.trouble, accept)
+        return answers.refusal(status, QuotaUnavailable.reason, NOT_ASKED, accept)
     array, headers = _filled(verdict)
     if verdict.retry_after_ms is not None:
         headers["Retry-After"] = str(_seconds(verdict.retry_after_ms))

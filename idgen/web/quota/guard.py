@@ -20,15 +20,10 @@ class Guard:
         self._quota = quota
         self._proxies = proxies
         self._refusals = refusals
-        self.refused = refusals.response
 
     def ask(self, peer: str, named: Named, n: int) -> Asked:
         """Charge n IDs.  Raises BadRequest."""
         return self._quota.ask_what_applies(self._proxies.check(peer, named, INTERFACE, n))
-
-    async def charge(self, peer: str, named: Named, n: int) -> Verdict:
-        """The same, for those who can wait."""
-        return await heard(self.ask(peer, named, n))
 
     async def look(self, peer: str, named: Named, n: int) -> Verdict:
         """What n IDs would be answered now, without a charge.  Raises BadRequest."""

@@ -1,21 +1,17 @@
 """The handlers of quotas: parse, call, answer."""
 
-import asyncio
 from http import HTTPStatus
 
 from tornado.web import HTTPError
 
 from idgen.errors import BadRequest, shown
 from idgen.quota.days import parse_day
-from idgen.quota.decision import Verdict, as_if_asked
+from idgen.quota.decision import as_if_asked
 from idgen.quota.service import Quota, heard
 from idgen.web.answer_handler import AnswerHandler
 from idgen.web.answers import Answer, document
 from idgen.web.quota import answers
 from idgen.web.quota.parameters import checks, field, parameters, question
-
-CHECKS_PER_TURN = 100
-"""Of an array, whose next ones wait for these: so it holds up no other's calls for long."""
 
 
 class QuotaHandler(AnswerHandler):
@@ -48,16 +44,7 @@ class CheckHandler(QuotaHandler):
         """The decisions on an array of calls, in its order; none is taken unless all are right."""
         quota = self.quota
         parameters(self.request.query, frozenset())
-        asked_for = checks(self.request.body)
-        for place, check in enumerate(asked_for):
-            quota.require(check, f"[{place}].")
-        verdicts: list[Verdict] = []
-        for begin in range(0, len(asked_for), CHECKS_PER_TURN):
-            some = asked_for[begin : begin + CHECKS_PER_TURN]
-            asked = [quota.ask_what_applies(check) for check in some]
-            verdicts += [await heard(one) for one in asked]
-            await asyncio.sleep(0)
-        self.send(answers.to_checks(verdicts))
+        self.send(answers.to_checks(await quota.ask_all(checks(self.request.body))))
 
 
 class UsageHandler(QuotaHandler):

@@ -47,6 +47,9 @@ class QuotaCollector(Collector):
         yield CounterMetricFamily(
             "flake_quota_rule_reloads", "Changed rules taken into force.", value=watch.reloads
         )
+        yield CounterMetricFamily(
+            "flake_quota_rule_refusals", "Changed rules that had a mistake.", value=watch.refused
+        )
         yield GaugeMetricFamily(
             "flake_quota_rules_current",
             "Whether the file of rules, as it is now, is in force.",

@@ -13,6 +13,8 @@ from idgen.quota.rules import FIELDS, Check
 from idgen.web.parameters import number
 
 MAX_FIELD_LENGTH = 128
+MAX_ADDRESS_LENGTH = 45
+"""Of an IPv6 address with an IPv4 one in it."""
 MAX_COST = 1000
 MAX_CHECKS = 1000
 """In one body."""
@@ -47,7 +49,7 @@ def question(query: str) -> Question:
 def checks(body: bytes) -> list[Check]:
     """Of a JSON array of objects.  Raises BadRequest, which names the place in the array."""
     try:
-        items = json.loads(body)
+        items = json.loads(body.decode(), object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no JSON: {error}") from None
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_CHECKS:
@@ -99,6 +101,8 @@ def field(name: str, value: object) -> str:
 @lru_cache(MAX_KNOWN_ADDRESSES)
 def counted_address(text: str) -> str:
     """An IP address as it is counted: IPv6 by its network.  Raises ValueError."""
+    if "%" in text:
+        raise ValueError("a zone means nothing elsewhere")
     address = ip_address(text)
     if not isinstance(address, IPv6Address):
         return str(address)
@@ -114,6 +118,13 @@ def _decoded(text: str) -> str:
     except UnicodeDecodeError:
         pass
     raise BadRequest(f"{shown(text)} must be UTF-8 in percent-encoding")
+
+
+def _once_each(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    item = dict(members)
+    if len(item) < len(members):
+        raise ValueError(f"a member is given twice among {shown([name for name, _ in members])}")
+    return item
 
 
 def _check_of_item(place: str, item: Any) -> Check:
@@ -144,9 +155,11 @@ def _check(values: dict[str, Any], cost: int, place: str) -> Check:
 
 def _address(place: str, value: object) -> str:
     try:
-        return counted_address(value if isinstance(value, str) else "")
+        if isinstance(value, str) and len(value) <= MAX_ADDRESS_LENGTH:
+            return counted_address(value)
     except ValueError:
-        raise BadRequest(f"{place}ip must be an IP address, not {shown(value)}") from None
+        pass
+    raise BadRequest(f"{place}ip must be an IP address, not {shown(value)}")
 
 
 def _is_utf_8(text: str) -> bool:

@@ -12,6 +12,7 @@ from idgen.web.quota.guard import Guard
 from idgen.web.quota.parameters import question
 from idgen.web.quota.proxies import Named
 from idgen.web.refusals import Refusals
+from idgen.web.site import Site
 from idgen.web.wire import Wire
 
 CHECK_PATH = "/quota/check"
@@ -47,19 +48,19 @@ class CheckPlanner:
         return plan
 
 
-def guarded(plan: Plan, guard: Guard, named: Named, n: int, accept: str, wire: Wire) -> Plan:
+def guarded(plan: Plan, site: Site, guard: Guard, named: Named, n: int, accept: str) -> Plan:
     """The same plan of n IDs, for those whose quota it fits."""
 
     def run(peer: str) -> bytes | Later:
         def go_on(verdict: Verdict) -> bytes | Later:
             if verdict.allowed:
                 return plan(peer)
-            return wire.render(guard.refusal(verdict, accept))
+            return site.wire.render(guard.refusal(verdict, accept))
 
         try:
             return _rendered(guard.ask(peer, named, n), go_on)
         except Exception as error:
-            return guard.refused(error, accept, "/")
+            return site.refusals.response(error, accept, "/")
 
     return run
 

@@ -35,25 +35,21 @@ class Proxies:
 
     def check(self, peer: str, named: Named, interface: str, cost: int) -> Check:
         """A call by a peer, for the client that it names if it is trusted.  Raises BadRequest."""
-        app = user = None
-        client = peer
-        if self._trusts(peer):
-            client = self._client(peer, named.forwarded)
-            app = _name("X-App-Id", named.app)
-            user = _name("X-User-Id", named.user)
-        return Check(app, user, interface, _counted(client), cost)
+        if not self._trusts(peer):
+            return Check(None, None, interface, _counted(peer), cost)
+        app, user = _name("X-App-Id", named.app), _name("X-User-Id", named.user)
+        return Check(app, user, interface, self._client(named.forwarded), cost)
 
-    def _client(self, peer: str, forwarded: str) -> str:
-        """The last address that a trusted proxy has named, from the nearest proxy outwards."""
-        client = peer
+    def _client(self, forwarded: str) -> str | None:
+        """The last address that a trusted proxy has named, from the nearest proxy outwards.
+
+        None where there is none: the address of a proxy is nobody's to be counted by.
+        """
         for text in reversed(forwarded.split(",")):
-            if not self._trusts(client):
-                break
-            named = text.strip()
-            if _counted(named) is None:
-                break
-            client = named
-        return client
+            address = _counted(text.strip())
+            if address is None or not self._trusts(text.strip()):
+                return address
+        return None
 
     def _looked_up(self, address: str) -> bool:
         try:

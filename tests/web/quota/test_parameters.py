@@ -40,6 +40,8 @@ def test_a_question_has_its_fields_decoded_and_its_defaults() -> None:
         ("app=a%C2%85b", "app must be 1 to 128 characters without control characters, not"),
         (f"app={'x' * 129}", "app must be 1 to 128 characters without control characters, not"),
         ("ip=192.0.2", "ip must be an IP address, not '192.0.2'"),
+        ("ip=fe80::1%25eth0", "ip must be an IP address, not 'fe80::1%eth0'"),
+        (f"ip={'1' * 9999}", "ip must be an IP address, not '1111"),
         ("ip=192.0.2.07", "ip must be an IP address, not '192.0.2.07'"),
         ("cost=1e3", "cost must be a whole number from 0 to 1000, not '1e3'"),
         ("cost=%D9%A3", "cost must be a whole number from 0 to 1000, not '٣'"),
@@ -63,7 +65,6 @@ def test_a_route_without_parameters_says_that_there_are_none() -> None:
         ("2001:db8:0:0:ffff:1:2:3", "2001:db8::/64"),
         ("2001:db8:0:1::", "2001:db8:0:1::/64"),
         ("::1", "::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
     ],
 )
 def test_an_ipv6_client_is_counted_by_its_network(address: str, counted: str) -> None:
@@ -77,6 +78,19 @@ def test_a_field_may_be_any_name_of_128_characters() -> None:
 
 def test_a_member_that_is_null_is_not_there() -> None:
     assert checks(b'[{"app":"a","user":null,"cost":2}]') == [Check("a", cost=2)]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'[{"cost":1,"cost":0}]', "the body is no JSON: a member is given twice among"),
+        ('[{"app":"a"}]'.encode("utf-16"), "the body is no JSON: 'utf-8' codec"),
+    ],
+)
+def test_a_body_that_two_readers_could_read_in_two_ways_is_refused(body: bytes, told: str) -> None:
+    with pytest.raises(BadRequest) as error:
+        checks(body)
+    assert str(error.value).startswith(told)
 
 
 def test_a_huge_number_is_refused_and_not_read() -> None:
