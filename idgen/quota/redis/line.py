@@ -77,8 +77,12 @@ class Line:
             return await self._ask(b"EVAL", self._lua, *words)
 
     async def _connect(self) -> None:
-        async with asyncio.timeout(CONNECT_TIMEOUT_MS / 1000):
-            await self._connection.connect()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_MS / 1000):
+                await self._connection.connect()
+        except BaseException:
+            await self._hang_up()  # it may be connected, but in no database or nobody's name yet
+            raise
 
     def _connected(self, connecting: "asyncio.Task[None]") -> None:
         self._connecting = None

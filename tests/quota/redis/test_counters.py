@@ -16,7 +16,7 @@ import redis
 import uvloop
 
 from idgen.quota.decision import Verdict
-from idgen.quota.redis import counters
+from idgen.quota.redis import counters, line
 from idgen.quota.redis.counters import FLIGHT_TIMEOUT_MS, MAX_CHECKS_PER_FLIGHT, RedisStore
 from idgen.quota.rules import Charge, Check, Rule, Rules
 from idgen.redis.address import RedisAddress
@@ -317,6 +317,30 @@ def test_a_redis_far_away_is_connected_to_while_flights_fail(
             await proxy.switch(Mode.PASSING)
             proxy.delay_ms = FLIGHT_TIMEOUT_MS // 4
             await recovered(store)
+
+    run(scenario())
+
+
+def test_a_connection_that_is_half_made_is_not_used(
+    run: Callable[..., None], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "CONNECT_TIMEOUT_MS", 100)
+
+    async def scenario() -> None:
+        async with Proxy(redis_server.port) as proxy:
+            somewhere = RedisAddress("127.0.0.1", proxy.port, 1, secrets.token_hex(4))
+            store = RedisStore(somewhere, FLIGHT_TIMEOUT_MS)
+            await proxy.switch(Mode.LOSING_REPLIES)  # that to SELECT
+            assert (await answers(store, OPEN.charge(CALL)))[0].trouble
+            assert store._line._connecting
+            await asyncio.wait([store._line._connecting])
+            assert not store._line._connection.is_connected
+            await proxy.switch(Mode.PASSING)
+            await recovered(store)
+            await store.close()
+        with redis.Redis(port=redis_server.port, db=1) as client:
+            assert client.keys(f"{somewhere.namespace}:*")
+            client.flushdb()
 
     run(scenario())
 
