@@ -5,7 +5,7 @@ from datetime import datetime
 
 from idgen.errors import BadArgument, shown
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_ID, Layout, unpack
-from idgen.moments import utc
+from idgen.moments import rfc_3339, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,17 @@ class Decoded:
     def time(self) -> datetime:
         """The millisecond of unix_ms, in UTC."""
         return utc(self.unix_ms)
+
+    def document(self) -> dict[str, str | int]:
+        """What is told as JSON; the ID is a string, since JavaScript numbers stop at 2^53."""
+        return {
+            "id": str(self.id),
+            "unix_ms": self.unix_ms,
+            "time": rfc_3339(self.unix_ms),
+            "timestamp": self.timestamp,
+            "worker_id": self.worker_id,
+            "sequence": self.sequence,
+        }
 
 
 def decode(flake_id: int, epoch_ms: int = DEFAULT_EPOCH_MS) -> Decoded:

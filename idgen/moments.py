@@ -1,7 +1,8 @@
-"""Moments in words: Unix milliseconds from what people write, and back.  Pure."""
+"""Moments in words: Unix milliseconds from what people write, and back; time zones.  Pure."""
 
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 _UNIX_MS = re.compile("[0-9]{1,19}")
 """Not what int() takes, which is also `1_000`, ` 5 ` and `٣`."""
@@ -32,6 +33,14 @@ def utc(unix_ms: int) -> datetime:
 def rfc_3339(unix_ms: int) -> str:
     """The same moment in words, with milliseconds and a Z.  Of years up to 9999."""
     return utc(unix_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def time_zone(text: str) -> ZoneInfo:
+    """The time zone of that name.  Raises ValueError with what is allowed."""
+    try:
+        return ZoneInfo(text)
+    except (LookupError, ValueError, OSError):  # the last of a folder's name, such as Europe
+        raise ValueError("a time zone such as UTC or Europe/Berlin") from None
 
 
 def distance(unix_ms: int, now_unix_ms: int) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS, MAX_WORKER_ID
+from idgen.moments import time_zone
 from idgen.redis.address import RedisAddress
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "none")
@@ -84,13 +84,6 @@ def _file(text: str) -> Path | None:
     raise ValueError("the path of a file")
 
 
-def _time_zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (LookupError, ValueError, OSError):
-        raise ValueError("a time zone such as UTC or Europe/Berlin") from None
-
-
 def _networks(text: str) -> Networks:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -149,7 +142,7 @@ OPTIONS: dict[str, Option] = {
         "where calls are counted: memory: of this process, or redis://HOST:PORT/DB[?namespace=NAME]",
     ),
     "quota_timezone": Option(
-        _time_zone, "UTC", "ZONE", "where the days of the usage statistics begin"
+        time_zone, "UTC", "ZONE", "where the days of the usage statistics begin"
     ),
     "trusted_proxies": Option(
         _networks,

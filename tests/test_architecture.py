@@ -16,7 +16,7 @@ ALLOWED = {
     "grant": set[str](),
     "generator": {"grant", "layout", "errors"},
     "redis": set[str](),
-    "options": {"redis", "layout"},
+    "options": {"redis", "layout", "moments"},
     "config": {"options", "redis", "errors"},
     "log": set[str](),
     "progress": set[str](),

@@ -86,16 +86,8 @@ def as_line(decoded: Decoded) -> str:
 
 
 def as_json(decoded: Decoded) -> str:
-    """With the keys of the service's answer; the ID is a string there too."""
-    parts = {
-        "id": str(decoded.id),
-        "unix_ms": decoded.unix_ms,
-        "time": rfc_3339(decoded.unix_ms),
-        "timestamp": decoded.timestamp,
-        "worker_id": decoded.worker_id,
-        "sequence": decoded.sequence,
-    }
-    return json.dumps(parts, separators=(",", ":"))
+    """The service's answer."""
+    return json.dumps(decoded.document(), separators=(",", ":"))
 
 
 def _told(wants_json: bool, around: Surroundings) -> Told:

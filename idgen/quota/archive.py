@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
-from zoneinfo import ZoneInfo
 
 try:
     from idgen.quota.redis.usage import RedisUsage
@@ -29,6 +28,7 @@ except ModuleNotFoundError as missing:
     sys.exit(1)
 
 from idgen.errors import BadSetting, QuotaUnavailable
+from idgen.moments import time_zone
 from idgen.progress import Progress
 from idgen.quota.days import Days, day_before, parse_day
 from idgen.quota.tally import UsageId
@@ -122,7 +122,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], unix_ms: int
             raise BadSetting(f"--{name}: {shown}{source} is not {allowed}") from None
 
     address = setting("quota_store", None, _store)
-    zone = setting("quota_timezone", "UTC", _zone)
+    zone = setting("quota_timezone", "UTC", time_zone)
     yesterday = day_before(Days(zone).day_of(unix_ms))
     return Settings(
         address.with_password(environment.get("FLAKE_REDIS_PASSWORD", "")),
@@ -138,13 +138,6 @@ def _store(text: str) -> RedisAddress:
             "GET /quota/usage"
         )
     return RedisAddress.parse(text)
-
-
-def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (LookupError, ValueError, OSError):  # the last of a folder's name, such as Europe
-        raise ValueError("a time zone such as UTC or Europe/Berlin") from None
 
 
 def _day(text: str) -> str:

@@ -20,7 +20,6 @@ from idgen.errors import (
     SequenceOverflow,
 )
 from idgen.layout import Layout
-from idgen.moments import rfc_3339
 from idgen.web.bulk import big_endian, decimal
 from idgen.web.negotiation import PROBLEM_JSON, Media, wants_problem
 
@@ -95,17 +94,7 @@ def many_ids(parts: Iterable[bytes], media: Media) -> Answer:
 
 def decoded(flake_id: int, layout: Layout) -> Answer:
     """What an ID, 0..MAX_ID, is made of."""
-    parts = decode(flake_id, layout.epoch_ms)
-    return document(
-        {
-            "id": str(flake_id),
-            "unix_ms": parts.unix_ms,
-            "time": rfc_3339(parts.unix_ms),
-            "timestamp": parts.timestamp,
-            "worker_id": parts.worker_id,
-            "sequence": parts.sequence,
-        }
-    )
+    return document(decode(flake_id, layout.epoch_ms).document())
 
 
 def bounds(from_unix_ms: int, to_unix_ms: int, layout: Layout) -> Answer:
