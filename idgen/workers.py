@@ -12,27 +12,24 @@ import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 try:
-    from redis.exceptions import RedisError, ResponseError
-
+    from idgen.grants.redis.reading import read
     from idgen.grants.redis.script import Script
-    from idgen.redis.connection import connection, trouble
 except ModuleNotFoundError:
     print("workers: redis is missing; pip install '.[redis]' installs it", file=sys.stderr)
     sys.exit(1)
 
 from idgen.errors import BadSetting
 from idgen.grants.redis.answer import Answer
-from idgen.grants.redis.claim import pin_key, question_to_free, record_key
-from idgen.grants.redis.records import FIELDS, STATES, Fleet, record_of
+from idgen.grants.redis.claim import question_to_free
+from idgen.grants.redis.records import STATES
 from idgen.grants.redis.store import LUA
 from idgen.grants.redis.table import summary, table, told
 from idgen.grants.store import StoreUnavailable
 from idgen.layout import MAX_WORKER_ID
 from idgen.redis.address import RedisAddress, without_secrets
-from idgen.redis.plain import plain
 
 TIMEOUT_MS = 2000
 """For a connection, and for each answer: a person waits here, not a grant."""
@@ -44,58 +41,16 @@ class NothingFreed(Exception):
     """Nobody has the grant that was to be ended, or not the one whom we saw."""
 
 
-async def read(address: RedisAddress, worker_ids: Sequence[int]) -> Fleet:
-    """What is known of these worker_ids.  Raises StoreUnavailable.
-
-    One round trip and no SCAN: the keys are few and known, whatever else the database holds.
-    """
-    redis = connection(address, TIMEOUT_MS)
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.time()
-    pipeline.info("server")
-    pipeline.get(pin_key(address.namespace))
-    for worker_id in worker_ids:
-        pipeline.hmget(record_key(address.namespace, worker_id), FIELDS)
-    try:
-        answers = map(_checked, await pipeline.execute(raise_on_error=False))
-        (seconds, microseconds), server, pin, *records = answers
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(*trouble(address, TIMEOUT_MS, error)) from None
-    finally:
-        await redis.aclose()
-    known = map(record_of, worker_ids, map(_texts, records))
-    return Fleet(
-        unix_ms=seconds * 1000 + microseconds // 1000,
-        run_id=str(server.get("run_id")),
-        pin=plain(str(pin) if isinstance(pin, Exception) else pin or b""),
-        records=[record for record in known if record is not None],
-    )
-
-
-def _texts(fields: list[bytes | None] | Exception) -> list[str | None] | Exception:
-    if isinstance(fields, Exception):
-        return fields
-    return [None if field is None else plain(field) for field in fields]
-
-
-def _checked(answer: Any) -> Any:
-    """The answer.  Raises it where it is an error, but for a key that is of another type."""
-    wrong_type = isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE")
-    if isinstance(answer, Exception) and not wrong_type:
-        raise answer
-    return answer
-
-
 async def show(address: RedisAddress) -> None:
     """Print the table.  Raises StoreUnavailable."""
-    fleet = await read(address, WORKER_IDS)
+    fleet = await read(address, WORKER_IDS, TIMEOUT_MS)
     table_lines = ["", *table(fleet)] if fleet.records else []
     print("\n".join([str(address), *summary(fleet), *table_lines]))
 
 
 async def free(address: RedisAddress, worker_id: int) -> None:
     """End the grant that somebody has.  Raises StoreUnavailable, NothingFreed."""
-    fleet = await read(address, [worker_id])
+    fleet = await read(address, [worker_id], TIMEOUT_MS)
     if not fleet.records:
         raise NothingFreed(f"worker_id {worker_id} has no record at {address}; nothing to free")
     record = fleet.records[0]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from idgen.grants.redis.claim import QUARANTINE_MS
 
@@ -30,6 +31,35 @@ class Record:
     run_id: str | None = None
     holder: str = ""
     problem: str = ""
+
+
+_HOLDER = re.compile(
+    "host=(?P<host>[^ ]*) pid=(?P<pid>[0-9]{1,10}) started=(?P<started>[0-9]{1,19})"
+    "(?: at=(?P<at>[^ ]*))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that a worker_id was granted to, in its own words."""
+
+    host: str
+    pid: int
+    started_unix_ms: int
+    at: str | None
+    """HOST:PORT, where it listens; None of versions that didn't tell."""
+
+    def __str__(self) -> str:
+        at = f" at={self.at}" if self.at else ""
+        return f"host={self.host} pid={self.pid} started={self.started_unix_ms}{at}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """None of what somebody else has written."""
+        found = _HOLDER.fullmatch(text)
+        if found is None:
+            return None
+        return cls(found["host"], int(found["pid"]), int(found["started"]), found["at"])
 
 
 @dataclass(frozen=True, slots=True)

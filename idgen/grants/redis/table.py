@@ -1,14 +1,12 @@
 """The records of a fleet as lines of text.  Pure."""
 
-import re
 from collections import Counter
 
-from idgen.grants.redis.records import STATES, Fleet, Record
+from idgen.grants.redis.records import STATES, Fleet, Holder, Record
 from idgen.layout import MAX_WORKER_ID
 from idgen.moments import distance, duration, rfc_3339
 from idgen.redis.plain import plain
 
-_HOLDER = re.compile("host=([^ ]*) pid=([0-9]{1,10}) started=([0-9]{1,19})")
 _LAST_UNIX_MS = 253_402_300_799_999
 """The end of the year 9999, the last that datetime has."""
 
@@ -33,24 +31,29 @@ def _row(fleet: Fleet, record: Record) -> list[str]:
     if record.problem:
         return [*start, plain(record.problem)]
     ceiling = [utc(record.ceiling_unix_ms), distance(record.ceiling_unix_ms, now)]
-    holder = _HOLDER.fullmatch(record.holder)
+    holder = Holder.parse(record.holder)
     if holder is None:
         return [*start, *ceiling, "", "", "", plain(record.holder)]
-    started_unix_ms = int(holder[3])
-    started = [utc(started_unix_ms).partition(".")[0], duration(max(now - started_unix_ms, 0))]
-    return [*start, *ceiling, holder[2], *started, plain(holder[1])]
+    begun_unix_ms = holder.started_unix_ms
+    started = [utc(begun_unix_ms).partition(".")[0], duration(max(now - begun_unix_ms, 0))]
+    return [*start, *ceiling, str(holder.pid), *started, _where(holder)]
 
 
 def told(fleet: Fleet, record: Record) -> str:
     """The row of somebody's record, in words."""
-    holder = _HOLDER.fullmatch(record.holder)
+    holder = Holder.parse(record.holder)
     who = plain(record.holder) or "a holder without a name"
     if holder:
-        who = f"pid {holder[2]} on {plain(holder[1])}, started {utc(int(holder[3]))} UTC"
+        who = f"pid {holder.pid} on {_where(holder)}, started {utc(holder.started_unix_ms)} UTC"
     return (
         f"worker_id {record.worker_id} is {fleet.state(record)}; granted to {who}, until "
         f"{utc(record.ceiling_unix_ms)} UTC ({distance(record.ceiling_unix_ms, fleet.unix_ms)})"
     )
+
+
+def _where(holder: Holder) -> str:
+    """Its host, and where it listens there."""
+    return plain(f"{holder.host} ({holder.at})" if holder.at else holder.host)
 
 
 def summary(fleet: Fleet) -> list[str]:
