@@ -19,7 +19,9 @@ setup(
     python_requires=">=3.11",
     py_modules=["flake"],
     packages=find_packages(include=["idgen", "idgen.*"]),
-    package_data={"idgen": ["py.typed", "grants/redis/*.lua", "quota/redis/*.lua"]},
+    package_data={
+        "idgen": ["py.typed", "grants/redis/*.lua", "quota/redis/*.lua", "web/ui/static/*"]
+    },
     install_requires=[
         "httptools>=0.9,<1",
         "prometheus_client>=0.22,<1",

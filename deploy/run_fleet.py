@@ -1,6 +1,7 @@
 """The fleet in the foreground: supervisord with the shipped files, until Ctrl-C.
 
-Says one ID and the address once it serves.  Run by `make run`, from the top of the checkout.
+Says one ID, the address and that of the page once it serves.  Run by `make run`, from the top of
+the checkout.
 """
 
 import errno
@@ -37,10 +38,10 @@ def main() -> None:
         RUN.mkdir(exist_ok=True)
     except OSError as error:
         sys.exit(f"{RUN} can't be made: {error.strerror}")
-    _serve(f"{scheme}://{_reachable(address)}/")
+    _serve(f"{scheme}://{_reachable(address)}/", f"http://{servers[0]}/ui")
 
 
-def _serve(url: str) -> None:
+def _serve(url: str, page: str) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, signal.default_int_handler)
     started_s = time.monotonic()
@@ -53,6 +54,7 @@ def _serve(url: str) -> None:
     try:
         flake_id = _first_id(url, fleet)
         print(f"{flake_id}\nserving on {url} (logs: run/, stop: Ctrl-C)", flush=True)
+        print(f"the fleet, and any ID explained: {page}", flush=True)
         fleet.wait()
         sys.exit("supervisord has ended; see run/supervisord.log")
     except KeyboardInterrupt:

@@ -34,6 +34,8 @@ class Config:
     address: str
     epoch_ms: int
     grants: str | RedisAddress
+    peers: tuple[str, ...]
+    """HOST:PORT each."""
     quota_rules: Path | None
     """None: no quotas."""
     quota_store: str | RedisAddress

@@ -31,6 +31,8 @@ class Generator:
         """Why there is no grant, or why it was not extended; in words for a refusal."""
         self.last_unix_ms: int | None = None
         """The millisecond issued last; None before the first ID."""
+        self.peak = 0
+        """The most IDs taken of one millisecond since somebody set this to 0."""
         self._sequence = 0
         """The next sequence of that millisecond; IDS_PER_MS where all are taken."""
         self._packed_unix_ms: int | None = None
@@ -45,6 +47,8 @@ class Generator:
         """
         flake_id, sequence = self._next(unix_ms, IDS_PER_MS)
         self.last_unix_ms, self._sequence = unix_ms, sequence + 1
+        if sequence >= self.peak:
+            self.peak = sequence + 1
         return flake_id
 
     def next_ids(self, unix_ms: int, n: int) -> range:
@@ -55,6 +59,8 @@ class Generator:
         first_id, sequence = self._next(unix_ms, BATCH_IDS_PER_MS)
         n = min(n, BATCH_IDS_PER_MS - sequence)
         self.last_unix_ms, self._sequence = unix_ms, sequence + n
+        if sequence + n > self.peak:
+            self.peak = sequence + n
         return range(first_id, first_id + n)
 
     def peek_id(self, unix_ms: int) -> int:

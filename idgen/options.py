@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from idgen.addresses import peers_of
 from idgen.layout import DEFAULT_EPOCH_MS, MAX_EPOCH_MS, MAX_WORKER_ID
 from idgen.moments import time_zone
 from idgen.redis.address import RedisAddress
@@ -131,6 +132,13 @@ OPTIONS: dict[str, Option] = {
         "where timestamp grants come from: file:DIR, file: in the state directory, "
         "redis://HOST:PORT/DB[?namespace=NAME] (rediss: with TLS), or memory:, which survives no "
         "restart",
+    ),
+    "peers": Option(
+        peers_of,
+        "",
+        "ADDRESSES",
+        "the processes that /ui shows: HOST:PORT or HOST:FIRST-LAST, with commas between them; "
+        "with grants from Redis the holders are found there",
     ),
     "quota_rules": Option(
         _file, "", "FILE", "TOML file with the rules of quotas; without it there are none"

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 
-from idgen.errors import ClockRegression, NotReady, SequenceOverflow
+from idgen.errors import BadRequest, ClockRegression, NotReady, SequenceOverflow
 from idgen.generator import Generator
 from idgen.grant import Grant, GrantCounts
 from idgen.layout import Layout
+
+REASONS = tuple(error.reason for error in (ClockRegression, SequenceOverflow, NotReady, BadRequest))
+"""The errors that any process may come to answer: counted from 0 on, so that rates start there."""
 
 
 class IdService:
@@ -27,7 +30,7 @@ class IdService:
         self._worker_id = worker_id
         self.wall_clock_ms = wall_clock_ms
         self.ids_taken = 0
-        self.errors: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
         """Errors answered, by reason; who answers one counts it."""
         self.grant_counts = GrantCounts()
         self._generator = Generator(layout, longest_wait_ms)
@@ -46,6 +49,22 @@ class IdService:
     def grant(self) -> Grant | None:
         """The right to issue; None while there is none."""
         return self._generator.grant
+
+    @property
+    def grant_now(self) -> Grant | None:
+        """The grant, if the wall clock stands within it."""
+        grant, unix_ms = self.grant, self.wall_clock_ms()
+        return grant if grant and grant.floor_unix_ms < unix_ms <= grant.ceiling_unix_ms else None
+
+    @property
+    def grant_remaining_ms(self) -> int:
+        """Until the grant ends, unless it is extended; 0 without one."""
+        return max(0, self.grant.ceiling_unix_ms - self.wall_clock_ms()) if self.grant else 0
+
+    def take_peak(self) -> int:
+        """The most IDs taken of one millisecond since this was last asked."""
+        peak, self._generator.peak = self._generator.peak, 0
+        return peak
 
     def begin_grant(self, grant: Grant) -> None:
         """Issue by this grant from now on."""

@@ -16,6 +16,7 @@ DEFAULTS = Config(
     address="127.0.0.1",
     epoch_ms=DEFAULT_EPOCH_MS,
     grants="file:",
+    peers=(),
     quota_rules=None,
     quota_store="memory:",
     quota_timezone=ZoneInfo("UTC"),

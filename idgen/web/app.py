@@ -1,5 +1,7 @@
 """The route table."""
 
+import re
+
 from tornado.routing import URLSpec
 from tornado.web import Application
 
@@ -7,6 +9,7 @@ from idgen.web import handlers
 from idgen.web.answer_handler import AnswerHandler
 from idgen.web.quota.handlers import CheckHandler, UsageHandler
 from idgen.web.site import Site
+from idgen.web.ui.handlers import FileHandler, FleetHandler, PageHandler, WorkerHandler
 
 ROUTES: dict[str, type[AnswerHandler]] = {
     "/": handlers.IdHandler,
@@ -18,10 +21,14 @@ ROUTES: dict[str, type[AnswerHandler]] = {
     "/readyz": handlers.ReadyHandler,
     "/metrics": handlers.MetricsHandler,
     "/openapi.json": handlers.OpenApiHandler,
+    "/ui": PageHandler,
+    "/ui/{name}": FileHandler,
+    "/worker.json": WorkerHandler,
+    "/fleet.json": FleetHandler,
     "/quota/check": CheckHandler,
     "/quota/usage": UsageHandler,
 }
-"""By path; `{id}` stands for one segment, which may be empty."""
+"""By path; `{…}` stands for one segment, which may be empty."""
 
 
 def application(site: Site) -> Application:
@@ -29,7 +36,7 @@ def application(site: Site) -> Application:
     arguments = {"site": site}
     return Application(
         [
-            URLSpec(path.replace("{id}", "([^/]*)").replace(".", r"\."), handler, arguments)
+            URLSpec(re.sub("{[a-z]+}", "([^/]*)", path.replace(".", r"\.")), handler, arguments)
             for path, handler in ROUTES.items()
         ],
         default_handler_class=handlers.NotFoundHandler,

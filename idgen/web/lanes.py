@@ -53,6 +53,7 @@ class Lanes:
         self.now_s = now_s
         self.site.wire.tick()
         self.site.refusals.tick()
+        self.site.worker.history.tick(now_s)
 
     def drain(self) -> None:
         """From now on all requests are refused, by the handlers."""

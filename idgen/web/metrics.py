@@ -10,24 +10,23 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from idgen import __version__
-from idgen.errors import BadRequest, ClockRegression, NotReady, SequenceOverflow
+from idgen.history import KEPT_S, History
+from idgen.layout import IDS_PER_MS
 from idgen.service import IdService
 
-REASONS = tuple(error.reason for error in (ClockRegression, SequenceOverflow, NotReady, BadRequest))
-"""The labels of flake_errors_total, there from the first scrape on, so that rates start at 0."""
 
-
-def registry_of(service: IdService) -> CollectorRegistry:
+def registry_of(service: IdService, history: History) -> CollectorRegistry:
     """A registry of its own for one service, with the metrics of the process."""
     registry = CollectorRegistry()
-    registry.register(_ServiceCollector(service))
+    registry.register(_ServiceCollector(service, history))
     ProcessCollector(registry=registry)
     return registry
 
 
 class _ServiceCollector(Collector):
-    def __init__(self, service: IdService) -> None:
+    def __init__(self, service: IdService, history: History) -> None:
         self._service = service
+        self._history = history
 
     def collect(self) -> Iterator[Metric]:
         service = self._service
@@ -37,9 +36,14 @@ class _ServiceCollector(Collector):
         errors = CounterMetricFamily(
             "flake_errors", "Errors answered, by reason.", labels=["reason"]
         )
-        for reason in dict.fromkeys([*REASONS, *service.errors]):
-            errors.add_metric([reason], service.errors[reason])
+        for reason, count in service.errors.items():
+            errors.add_metric([reason], count)
         yield errors
+        yield GaugeMetricFamily(
+            "flake_peak_ids_per_millisecond",
+            f"Most IDs taken of one millisecond within {KEPT_S} s; {IDS_PER_MS} is the limit.",
+            value=self._history.peak,
+        )
         yield GaugeMetricFamily(
             "flake_last_timestamp_seconds",
             "Unix time of the last ID; 0 before the first.",
@@ -63,19 +67,17 @@ class _ServiceCollector(Collector):
 
     def _of_grants(self) -> Iterator[Metric]:
         service, counts = self._service, self._service.grant_counts
-        now_unix_ms, grant = service.wall_clock_ms(), service.grant
-        left_ms = max(0, grant.ceiling_unix_ms - now_unix_ms) if grant else 0
         worker = InfoMetricFamily(
             "flake_worker", "The worker_id and the epoch that this process issues with, if it does."
         )
-        if grant and grant.floor_unix_ms < now_unix_ms <= grant.ceiling_unix_ms:
+        if grant := service.grant_now:
             epoch_ms = str(service.layout.epoch_ms)
             worker.add_metric([], {"worker_id": str(grant.worker_id), "epoch_ms": epoch_ms})
         yield worker
         yield GaugeMetricFamily(
             "flake_grant_remaining_seconds",
             "Until the grant ends, unless it is extended; 0 without one.",
-            value=left_ms / 1000,
+            value=service.grant_remaining_ms / 1000,
         )
         yield CounterMetricFamily(
             "flake_grant_extensions", "Extensions of the grant.", value=counts.extensions

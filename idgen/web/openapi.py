@@ -6,6 +6,7 @@ from idgen.limits import MAX_BATCH_IDS
 from idgen.web.negotiation import Media
 from idgen.web.operations import TEXT, Json, json_content, object_of, operation, query
 from idgen.web.quota.openapi import check_many, quota_paths
+from idgen.web.ui.openapi import ui_paths
 
 _ID: Json = {
     "type": "string",
@@ -17,7 +18,7 @@ _COUNT: Json = {"type": "integer", "minimum": 0}
 
 def openapi(layout: Layout) -> Json:
     """The document for a service with this layout."""
-    operations = {**_operations(layout), **quota_paths()}
+    operations = {**_operations(layout), **ui_paths(), **quota_paths()}
     paths = {path: _both(described) for path, described in operations.items()}
     paths["/quota/check"]["post"] = check_many()
     return {

@@ -10,7 +10,7 @@ TEXT: Json = {"text/plain": {"schema": {"type": "string"}}}
 
 ERRORS = {
     "400": "A bad parameter; the answer names it and its range",
-    "404": "No quota rules are loaded",
+    "404": "No such file, or no quota rules are loaded",
     "413": "A body over 256 KiB, or a chunked one over 1 KiB",
     "429": "Denied by quotas; Retry-After is there unless waiting won't help",
     "500": "Clock regression or sequence overflow; the answer says until when",

@@ -6,6 +6,7 @@ import socket
 
 from tornado.netutil import bind_sockets
 
+from idgen.addresses import host_and_port
 from idgen.errors import BadSetting, CannotListen
 from idgen.web.connection import Connection
 from idgen.web.lanes import TICK_S, Lanes
@@ -49,7 +50,7 @@ class Server:
             raise CannotListen(f"{address} port {port}: {error.strerror}") from None
         self._listeners = [Listener(listening, self._serve) for listening in sockets]
         self._tick()
-        return [_host_and_port(*listening.getsockname()[:2]) for listening in sockets]
+        return [host_and_port(*listening.getsockname()[:2]) for listening in sockets]
 
     async def drain(self) -> None:
         """Stop accepting, answer what is under way, refuse the rest, close; within 5 s."""
@@ -87,10 +88,6 @@ class Server:
         loop = asyncio.get_running_loop()
         self._lanes.tick(loop.time())
         self._ticking = loop.call_later(TICK_S, self._tick)
-
-
-def _host_and_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _raise_file_limit() -> int:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from idgen.batches import BatchQueue
+from idgen.fleet.watch import FleetWatch
+from idgen.fleet.worker import Worker
 from idgen.quota.service import Quota
 from idgen.service import IdService
 from idgen.stats import Stats
+from idgen.web.answers import Answer
 from idgen.web.quota.guard import Guard
 from idgen.web.refusals import Refusals
 from idgen.web.wire import Wire
@@ -23,6 +26,9 @@ class Site:
     registry: CollectorRegistry
     wire: Wire
     refusals: Refusals
+    worker: Worker
+    fleet: FleetWatch
+    ui: dict[str, Answer]
     quota: Quota | None = None
     guard: Guard | None = None
     """What `/` costs; both are None where no rules are loaded."""

@@ -60,7 +60,8 @@ class Fleet:
     def shifted(self, text: str) -> str:
         """The text with the fleet's ports for the shipped ones, wherever they stand."""
         text = re.sub(r"--port=8(?=%)", f"--port={self.shift}8", text)
-        return re.sub(r"(127\.0\.0\.1|localhost):8(?=\d{3}\b)", rf"\1:{self.shift}8", text)
+        text = re.sub(r"(127\.0\.0\.1|localhost):8(?=\d{3}\b)", rf"\1:{self.shift}8", text)
+        return re.sub(r"(--peers=\S+-)8(?=\d{3}\b)", rf"\g<1>{self.shift}8", text)
 
     @property
     def public_port(self) -> int:

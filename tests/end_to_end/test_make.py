@@ -55,6 +55,7 @@ def test_make_run_prints_an_id_and_the_address_and_ctrl_c_stops_all(folder: Flee
         flake_id, told = make.stdout.readline(), make.stdout.readline()
         assert re.fullmatch(r"\d{19}\n", flake_id)
         assert f"http://127.0.0.1:{folder.public_port}/" in told
+        assert make.stdout.readline().endswith(f": http://127.0.0.1:{folder.port(0)}/ui\n")
         until(folder.serves, "the fleet serves")
         os.killpg(make.pid, signal.SIGINT)
         rest, _ = make.communicate(timeout=60)

@@ -78,7 +78,7 @@ def test_the_readme_names_each_option_and_route() -> None:
     for name, option in OPTIONS.items():
         assert f"`--{name}`" in README or (not option.on_command_line and f"`{name}`" in README)
     for path in ROUTES:
-        assert path.replace("{id}", "ID") in README
+        assert path.replace("{id}", "ID").replace("{name}", "NAME") in README
 
 
 @pytest.mark.parametrize("page", PAGES)

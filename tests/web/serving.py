@@ -18,6 +18,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from idgen.batches import BatchQueue
+from idgen.fleet.asking import Asking
+from idgen.fleet.watch import FleetWatch
+from idgen.fleet.worker import Worker
+from idgen.history import History
 from idgen.layout import Layout
 from idgen.service import IdService
 from idgen.stats import Stats
@@ -30,6 +34,7 @@ from idgen.web.plans import Planner
 from idgen.web.refusals import Refusals
 from idgen.web.server import Server
 from idgen.web.site import Site
+from idgen.web.ui.files import ui_files
 from idgen.web.wire import Wire
 from tests.clocks import MonotonicClock, WallClock, granted_service
 
@@ -69,16 +74,30 @@ class Response:
         return self.headers.get_content_type()
 
 
-def site_of(service: IdService, stats_clock: Callable[[], float] = time.monotonic) -> Site:
+def worker_of(service: IdService) -> Worker:
+    """The service as a worker of a fleet."""
+    history = History(service)
+    return Worker(service, history, "127.0.0.1:1", "0123456789abcdef", NOW, grant_ms=1000)
+
+
+def site_of(
+    service: IdService,
+    stats_clock: Callable[[], float] = time.monotonic,
+    peers: tuple[str, ...] = (),
+) -> Site:
     """The parts that a service is served with."""
-    wire = Wire()
+    wire, worker = Wire(), worker_of(service)
+    ask = Asking(service.wall_clock_ms, time.monotonic).ask
     return Site(
         service=service,
         batches=BatchQueue(service, time.monotonic),
         stats=Stats(service, stats_clock),
-        registry=registry_of(service),
+        registry=registry_of(service, worker.history),
         wire=wire,
         refusals=Refusals(service, wire),
+        worker=worker,
+        fleet=FleetWatch(worker, peers, None, ask, time.monotonic),
+        ui=ui_files(service.layout),
     )
 
 

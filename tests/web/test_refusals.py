@@ -32,7 +32,7 @@ def test_each_error_is_counted_and_one_a_second_is_logged(
     refusing.response(ClockRegression(5, NOW), "", "/")
     refusing.tick()
     refusing.response(SequenceOverflow(NOW + 2, 4096), "", "/")
-    assert service.errors == {"sequence_overflow": 5, "clock_regression": 1}
+    assert +service.errors == {"sequence_overflow": 5, "clock_regression": 1}
     lines = [(line.getMessage(), vars(line)["held_back"]) for line in caplog.records]
     assert [(line.split(":")[0], held_back) for line, held_back in lines] == [
         ("500 sequence_overflow", 0),
@@ -45,7 +45,7 @@ def test_what_is_not_our_fault_is_counted_and_not_logged(
     refusing: Refusals, service: IdService, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusing.response(BadRequest("n must"), "", "/")
-    assert service.errors == {"bad_request": 1}
+    assert +service.errors == {"bad_request": 1}
     assert not caplog.records
 
 
@@ -76,7 +76,7 @@ def test_what_nobody_raised_on_purpose_is_said_to_the_log_and_not_to_the_client(
     for _ in range(2):
         response = refusing.response(KeyError(["no hash"]), "", "/")
         assert response.endswith(b"\r\n\r\ninternal error")
-    assert service.errors == {"internal_error": 2}
+    assert +service.errors == {"internal_error": 2}
     assert "KeyError" in caplog.text
 
 

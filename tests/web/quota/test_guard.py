@@ -31,7 +31,7 @@ def test_ids_are_charged_to_whom_a_trusted_proxy_names(lane: Lane) -> None:
         assert denied.headers["RateLimit"] == '"per-app";r=2;t=3600, "per-user";r=0;t=3600'
         assert served.get("/", X_App_Id="shop", X_User_Id="bob").status == 200
         assert served.service.ids_taken == 4, "what was denied took no ID"
-        assert served.service.errors == {"quota_exceeded": 1}
+        assert +served.service.errors == {"quota_exceeded": 1}
         assert served.get("/stats").json["errors"] == 0, "which are the 500s"
 
 

@@ -1,0 +1,1 @@
+"""The fleet as any one of its processes sees it."""

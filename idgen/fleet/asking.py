@@ -1,0 +1,87 @@
+"""Asking a process for its figures, over HTTP."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+
+from tornado.httpclient import HTTPRequest, HTTPResponse
+from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
+
+from idgen.fleet.figures import MAX_TEXT, Figures, NotFigures, figures_of
+from idgen.fleet.rows import Heard
+
+TIMEOUT_MS = 500
+"""For a connection and for the answer, all in all."""
+
+MAX_AT_ONCE = 16
+MAX_BODY_BYTES = 64 * 1024
+
+FIGURES_PATH = "/worker.json"
+DRAINING = b"draining"
+"""How the refusal of a process begins that is about to stop."""
+
+
+class NoFigures(Exception):
+    """A process told none; the message says what happened instead."""
+
+    def __init__(self, told: str, *, answers: bool) -> None:
+        super().__init__(told)
+        self.answers = answers
+        """Whether it answered at all, in the words of the service."""
+
+
+class Asking:
+    """Asks processes by their HOST:PORT, MAX_AT_ONCE of them at once."""
+
+    def __init__(self, wall_clock_ms: Callable[[], int], monotonic_s: Callable[[], float]) -> None:
+        self._wall_clock_ms = wall_clock_ms
+        self._monotonic_s = monotonic_s
+        self._turns = asyncio.Semaphore(MAX_AT_ONCE)
+        self._client = SimpleAsyncHTTPClient(
+            force_instance=True, max_clients=MAX_AT_ONCE, max_body_size=MAX_BODY_BYTES
+        )
+
+    async def ask(self, address: str) -> Heard:
+        """The figures of a process.  Raises NoFigures."""
+        async with self._turns:
+            unix_ms, begun_s = self._wall_clock_ms(), self._monotonic_s()
+            answer = await self._fetch(address)
+            round_trip_ms = (self._monotonic_s() - begun_s) * 1000
+        figures = _figures(answer)
+        return Heard(
+            figures,
+            unix_ms=unix_ms + round(round_trip_ms),
+            offset_ms=round(figures.unix_ms - unix_ms - round_trip_ms / 2, 1),
+            round_trip_ms=round(round_trip_ms, 1),
+        )
+
+    async def _fetch(self, address: str) -> HTTPResponse:
+        request = HTTPRequest(
+            f"http://{address}{FIGURES_PATH}",
+            connect_timeout=TIMEOUT_MS / 1000,
+            request_timeout=TIMEOUT_MS / 1000,
+            follow_redirects=False,
+            decompress_response=False,
+        )
+        try:
+            return await self._client.fetch(request, raise_error=False)
+        except HTTPTimeoutError:
+            raise NoFigures(f"no answer within {TIMEOUT_MS} ms", answers=False) from None
+        except OSError as error:
+            raise NoFigures(error.strerror or str(error), answers=False) from None
+        except Exception as error:  # a peer may send anything, and Tornado raise as many things
+            raise NoFigures(f"no answer in HTTP: {error}", answers=False) from None
+
+
+def _figures(answer: HTTPResponse) -> Figures:
+    if answer.code == HTTPStatus.SERVICE_UNAVAILABLE and answer.body.startswith(DRAINING):
+        raise NoFigures(answer.body.decode("ascii", "backslashreplace")[:MAX_TEXT], answers=True)
+    if answer.code != HTTPStatus.OK:
+        raise NoFigures(f"{FIGURES_PATH} is answered with {answer.code}", answers=False)
+    try:
+        return figures_of(json.loads(answer.body))
+    except (ValueError, RecursionError) as error:
+        raise NoFigures(f"{FIGURES_PATH} is no JSON: {error}", answers=False) from None
+    except NotFigures as error:
+        raise NoFigures(f"{FIGURES_PATH} is of another version: {error}", answers=False) from None
