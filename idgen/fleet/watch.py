@@ -91,12 +91,16 @@ class FleetWatch:
             self._trouble = str(error)
             return
         self._trouble = ""
-        named = {peer: found.get(peer, Row(peer, None)) for peer in self._peers}
-        fresh = named | found
-        self._rows = {
-            address: self._rows.get(address, row) if row.can_be_asked else row
-            for address, row in fresh.items()
-        }
+        addresses = dict.fromkeys([*self._peers, *found])
+        self._rows = {address: self._row(address, found.get(address)) for address in addresses}
+
+    def _row(self, address: str, found: Row | None) -> Row:
+        """What was heard of it counts for more than what was found of it."""
+        known = self._rows.get(address)
+        if known is not None and (known.heard or found is None):
+            return known
+        assert found is not None, "it is among those named or among those found"
+        return found
 
     async def _asked(self, row: Row) -> Row:
         """The row after its worker was asked."""
