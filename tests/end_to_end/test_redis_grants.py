@@ -16,7 +16,7 @@ from idgen.grants.redis.claim import GRANT_MS
 from idgen.layout import unpack
 from tests.end_to_end.fleet import TOP, Fleet, answer, free_port, until
 from tests.end_to_end.load import Load
-from tests.end_to_end.process import running
+from tests.end_to_end.process import Process, running
 from tests.redis_server import RedisServer
 
 MANY = 64
@@ -49,6 +49,38 @@ def test_auto_serves_at_once_with_a_known_worker_id_and_gives_it_back(
             refused = third.metric(r'flake_grant_refusals_total{reason="taken"}')
             assert refused >= 1
     assert "token" not in server.client.hgetall("flake:worker:5")
+
+
+def test_the_workers_of_a_fleet_are_found_where_their_grants_are(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    server.know(range(5, 7))
+    options = ("--worker_id=auto", "--worker_ids=5-6", f"--grants={server.url}")
+
+    def states(of: Process) -> dict[str, tuple[int | None, str]]:
+        rows = json.loads(answer(of.port, "/fleet.json")[1])["workers"]
+        return {row["address"]: (row["worker_id"], row["state"]) for row in rows}
+
+    with running(tmp_path, *options) as one:
+        until(one.serves, "the first serves")
+        with running(tmp_path, *options) as other:
+            until(other.serves, "the other serves")
+            ids = [unpack(int(answer(process.port)[1])).worker_id for process in (one, other)]
+            at = [f"127.0.0.1:{process.port}" for process in (one, other)]
+            both = {at[0]: (ids[0], "serving"), at[1]: (ids[1], "serving")}
+            until(lambda: states(other) == both, "who starts later finds who is there")
+            until(lambda: states(one) == both, "and is found")
+            one.kill()
+            lost = both | {at[0]: (ids[0], "silent")}
+            until(lambda: states(other) == lost, "who was killed is still known by its worker_id")
+            workers = subprocess.run(
+                [sys.executable, "-m", "idgen.workers", f"--grants={server.url}"],
+                cwd=TOP,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert all(f"({address})" in workers.stdout for address in at)
 
 
 def test_without_redis_it_is_up_and_says_why_and_then_by_itself_goes_on(
