@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import clients, quota, quota_report, report
+from benchmarks import clients, page, quota, quota_report, report
 from benchmarks.contenders import Contender, Stage, stage
 from benchmarks.load import Batches, Idlers, Sample, closed_loop, fixed_rate, ids_taken
 from benchmarks.rounds import Cell, play
@@ -40,6 +40,8 @@ def main() -> None:
         if settings.only:
             if settings.only in quota.PREFIX:  # then all of them were measured
                 print(quota_report.section(Table(chosen)))
+            if settings.only in page.SCENARIO:
+                print(report.page_section(Table(chosen)))
             return
         memory["idle"] = _idle(running, cells, settings.rounds, settings.seconds)
     report.write(cells, memory, settings.rounds, settings.seconds)
@@ -90,6 +92,7 @@ def scenarios(running: Stage, seconds: float) -> tuple[list[Cell], dict[str, flo
         contender = running.flake(name, "--grants=memory:", "--logging=none", clock=clock)
         cells.append(Cell("an overflow", name, _closed(contender, 25, seconds)))
     cells += _fleets(running, seconds) + clients.cells(running.flake(), seconds)
+    cells += page.cells(running, seconds)
     return cells + quota.cells(running, seconds), memory
 
 

@@ -7,7 +7,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import clients, plots, quota_report
+from benchmarks import clients, page, plots, quota_report
 from benchmarks.contenders import TOP
 from benchmarks.plots import LAYOUT_IDS_A_SECOND
 from benchmarks.rounds import Cell
@@ -40,6 +40,7 @@ def write(cells: list[Cell], memory: dict[str, float], rounds: int, seconds: flo
         "## A steady rate, latency from the intended time\n\n" + latencies(table, "a second,"),
         "## An overflow\n\n" + _overflow(table),
         "## In a Python program\n\n" + _clients(table),
+        "## Beside the page\n\n" + page_section(table),
         "## Quotas\n\n" + quota_report.section(table),
         "## Memory\n\n" + _memory(table, memory),
         END,
@@ -179,6 +180,29 @@ def _clients(table: Table) -> str:
         + "\n\nA failover: the first calls of new clients, connecting included. Half of those that "
         f"have two servers ask the one that fails first; the time-out is {TIMEOUT_S * 1000:g} ms."
         "\n\n" + markdown(["servers", "p50 ms", "p99 ms", "longest ms"], first)
+    )
+
+
+def page_section(table: Table) -> str:
+    """What looking at the fleet costs those who ask for IDs."""
+    rows = []
+    for name, cell in table.scenarios[page.SCENARIO].items():
+        low, high = cell.spread("rate")
+        against = cell.ratio(table.scenarios[page.SCENARIO]["nobody looks"], "rate")
+        rows.append(
+            (
+                name,
+                f"{cell.median('rate'):,.0f}",
+                f"{low:,.0f} to {high:,.0f}",
+                f"{against:.2f}",
+                f"{cell.median('cpu_us'):,.1f}",
+                *(f"{cell.median(p) / 1000:,.2f}" for p in ("p99_us", "p999_us")),
+            )
+        )
+    head = ["who looks", "requests/s", "spread", "ratio", "CPU µs a request", "p99 ms", "p99.9 ms"]
+    return (
+        "`GET /` at 25 connections from one process of a fleet of two, both on one core, while "
+        "pages show the fleet once a second.\n\n" + markdown(head, rows)
     )
 
 
