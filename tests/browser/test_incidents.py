@@ -1,0 +1,166 @@
+"""Real faults, and what the page shows of them; docs/operate.md has the pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.browser.clocked import clocked_process
+from tests.browser.page import Page, told
+from tests.browser.traffic import Flood, Traffic
+from tests.end_to_end.fleet import until
+from tests.end_to_end.process import Process, running
+
+FLEET = "section[aria-labelledby='fleet-heading']"
+HEADROOM = "section[aria-labelledby='headroom-heading']"
+MEMORY = "--grants=memory:"
+WarmUp = Callable[[], None]
+
+
+def peers(*processes: Process) -> str:
+    return "--peers=" + ",".join(f"127.0.0.1:{process.port}" for process in processes)
+
+
+def test_a_lost_machine_stays_in_the_table_and_comes_back(
+    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+) -> None:
+    with (
+        running(tmp_path, "--worker_id=1", MEMORY) as lost,
+        running(tmp_path, "--worker_id=0", MEMORY, peers(lost)) as asked,
+        page.at(asked.port),
+        Traffic(asked.port, lost.port),
+    ):
+        until(lambda: "2 of 2 workers serve" in page.summary, "both serve")
+        page.says(lost.port, "serving")
+        row = page.row(lost.port)
+        address = row.find_element(By.XPATH, f".//*[.='127.0.0.1:{lost.port}']")
+        page.run("getSelection().selectAllChildren(arguments[0])", address)
+        warm_up()
+        lost.kill()
+        page.says(lost.port, "silent", "stopped answering", "Connection refused", "was ")
+        page.says(lost.port, "its figures are the last known ones, of ")
+        assert page.summary.startswith("1 of 2 workers serves, 1 is silent, ")
+        assert page.spoken() == f"worker 1 at 127.0.0.1:{lost.port}: silent"
+        assert page.alarms() == ""
+        page.await_polls()
+        page.picture(pictures / "lost-machine.png", FLEET)
+        lost.start()
+        page.says(lost.port, "serving")
+        assert page.spoken() == f"worker 1 at 127.0.0.1:{lost.port}: serving"
+        assert "stopped answering" not in told(row), "it is the row that was there before"
+        selected = page.run("return getSelection().toString()")
+        assert selected == f"127.0.0.1:{lost.port}", "figures change in place"
+
+
+def test_two_owners_of_a_worker_id_turn_red_until_one_is_stopped(
+    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+) -> None:
+    grants = [f"--grants=file:{tmp_path / name}" for name in ("right", "wrong")]
+    with running(tmp_path, "--worker_id=1", grants[1]) as wrong:
+        until(wrong.serves, "it serves")
+        wrong.stop()  # known by its port, and started again once the page is there
+        with (
+            running(tmp_path, "--worker_id=1", grants[0]) as right,
+            running(tmp_path, "--worker_id=0", MEMORY, peers(right, wrong)) as asked,
+            page.at(asked.port),
+            Traffic(asked.port, right.port, wrong.port),
+        ):
+            page.says(right.port, "serving")
+            assert page.alarms() == ""
+            calm = colour(page, right)
+            warm_up()
+            wrong.start()
+            for owner in (right, wrong):
+                page.says(
+                    owner.port,
+                    "two owners",
+                    "another process has worker_id 1 too: stop one of them at once",
+                )
+                assert is_red(colour(page, owner))
+            assert "two owners" not in told(page.row(asked.port))
+            addresses = " and ".join(sorted(f"127.0.0.1:{p.port}" for p in (right, wrong)))
+            assert page.alarms() == (
+                f"worker_id 1 has two owners: {addresses}. "
+                "They can give the same ID twice: stop one of them at once."
+            )
+            page.picture(pictures / "two-owners.png", FLEET)
+            wrong.stop()
+            page.says(right.port, "serving")
+            until(lambda: page.alarms() == "", "the alarm is over")
+            assert colour(page, right) == calm
+            page.says(wrong.port, "silent")
+
+
+def test_a_clock_set_back_is_told_with_its_offset_until_it_is_right_again(
+    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+) -> None:
+    with (
+        clocked_process(tmp_path, "--worker_id=1", MEMORY) as clocked,
+        running(tmp_path, "--worker_id=0", MEMORY, peers(clocked)) as asked,
+        page.at(asked.port),
+        Traffic(asked.port, clocked.port),
+    ):
+        page.says(clocked.port, "serving")
+        until(lambda: clocked.metric("flake_last_timestamp_seconds") > 0, "it has given IDs")
+        warm_up()
+        clocked.set_clock(-60)
+        page.says(clocked.port, "refusing", "clock moved backwards", "ms; no IDs until")
+        page.says(clocked.port, "−60.0 s", "off by over 1 s", "ahead of its clock")
+        page.says(clocked.port, "clock_regression", "/s")
+        page.picture(pictures / "clock-set-back.png", FLEET)
+        clocked.set_clock(0)
+        page.says(clocked.port, "serving", " ms ± ", "clock_regression")
+        assert "off by over 1 s" not in told(page.row(clocked.port))
+
+
+def test_an_overflow_is_counted_and_the_headroom_is_used_up(
+    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+) -> None:
+    with (
+        running(tmp_path, "--worker_id=1", MEMORY) as flooded,
+        running(tmp_path, "--worker_id=0", MEMORY, peers(flooded)) as asked,
+        page.at(asked.port),
+        Traffic(asked.port, flooded.port),
+    ):
+        page.says(flooded.port, "serving", "none")
+        warm_up()
+        with Flood(flooded.port):
+            page.says(flooded.port, "sequence_overflow", "/s")
+            until(lambda: "4,032 of 4,096 (98.4 %)" in page.headroom(), "it is used up")
+            assert "by worker 1, the busiest" in page.headroom()
+            page.says(flooded.port, "serving")
+            page.picture(pictures / "overflow.png", FLEET, HEADROOM)
+        page.says(flooded.port, "serving")
+
+
+def test_a_page_whose_own_process_is_gone_says_so_and_goes_on_trying(
+    tmp_path: Path, page: Page
+) -> None:
+    with running(tmp_path, "--worker_id=0", MEMORY) as asked:
+        until(asked.serves, "it serves")
+        with page.at(asked.port, expected=r"/fleet\.json - Failed to load resource: net::ERR_"):
+            page.says(asked.port, "serving")
+            asked.kill()
+            host = f"127.0.0.1:{asked.port}"
+            sentence = f"{host} doesn't answer; figures are of "
+            until(lambda: page.alarms().startswith(sentence), "it says so")
+            assert page.alarms().endswith(" UTC")
+            page.says(asked.port, "serving")
+            asked.start()
+            until(lambda: page.alarms() == "", "it has figures again")
+
+
+def colour(page: Page, process: Process) -> str:
+    """Of a row."""
+    return page.row(process.port).value_of_css_property("background-color")
+
+
+def is_red(rgba: str) -> bool:
+    red, green, blue = (float(part) for part in rgba[5:-1].split(",")[:3])
+    return red > green + 10 and red > blue + 10
+
+
+@pytest.mark.parametrize("colour", ["rgba(255, 255, 255, 1)", "rgba(240, 242, 245, 1)"])
+def test_what_is_calm_is_not_red(colour: str) -> None:
+    assert not is_red(colour)
