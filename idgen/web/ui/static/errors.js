@@ -42,7 +42,7 @@ function errorLine(reason) {
     show: (counted, perS) => {
       element.hidden = false;
       write(number, whole(counted));
-      write(rate, perS > 0 ? `+${whole(Math.ceil(perS))} a second` : "");
+      write(rate, perS > 0 ? `+${whole(Math.ceil(perS))}/s` : "");
     },
   };
 }

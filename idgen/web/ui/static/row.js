@@ -20,6 +20,9 @@ export const COLUMNS = [
   "last ID",
 ];
 
+// A last ID that is so far ahead of its worker's clock tells of a clock that was set back.
+const AHEAD_MS = 1000;
+
 /** A tbody of two rows: the figures, and a note that is there when something has to be said.
  *
  * show(worker, around) has it show what fleet.json tells of the worker; around: nowUnixMs by the
@@ -155,7 +158,10 @@ function last() {
       write(time, unixMs === null ? "none yet" : utcWithin(unixMs, nowUnixMs));
       // By the worker's own clock, so that an offset doesn't look like an age.
       const itsNowUnixMs = figures ? figures.unix_ms + nowUnixMs - worker.heard_unix_ms : 0;
-      writeOrHide(ago, unixMs === null ? "" : distance(unixMs, itsNowUnixMs));
+      const aheadMs = unixMs - itsNowUnixMs;
+      const isAhead = aheadMs >= AHEAD_MS;
+      const words = isAhead ? `${duration(aheadMs)} ahead of its clock` : distance(-aheadMs, 0);
+      writeOrHide(ago, unixMs === null ? "" : words);
     },
   };
 }

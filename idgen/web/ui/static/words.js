@@ -91,7 +91,8 @@ export function offsetOf(worker) {
 
 /** What is left of the grant, of how much, and whether that is little. */
 export function grantOf({ grant_remaining_ms: leftMs, grant_ms: wholeMs }) {
-  const words = leftMs > 0 ? `${(leftMs / 1000).toFixed(1)} of ${wholeMs / 1000} s` : "none";
+  const ofWhole = leftMs <= wholeMs ? ` of ${wholeMs / 1000}` : ""; // longer after a step back
+  const words = leftMs > 0 ? `${(leftMs / 1000).toFixed(1)}${ofWhole} s` : "none";
   return { words, share: Math.min(1, leftMs / wholeMs), isLow: leftMs < wholeMs * LOW_GRANT };
 }
 
