@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -9,6 +10,7 @@ from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
 
 from idgen.fleet.figures import MAX_TEXT, Figures, NotFigures, figures_of
+from idgen.fleet.names import Names
 from idgen.fleet.rows import Heard
 
 TIMEOUT_MS = 500
@@ -39,7 +41,10 @@ class Asking:
         self._monotonic_s = monotonic_s
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
         self._client = SimpleAsyncHTTPClient(
-            force_instance=True, max_clients=MAX_AT_ONCE, max_body_size=MAX_BODY_BYTES
+            force_instance=True,
+            max_clients=MAX_AT_ONCE,
+            max_body_size=MAX_BODY_BYTES,
+            resolver=Names(monotonic_s=monotonic_s, look_up=socket.getaddrinfo),
         )
 
     async def ask(self, address: str) -> Heard:
