@@ -15,7 +15,8 @@ class OffLoop:
     """Runs each call of a store, whole, in a thread of its own, one after the other.
 
     One hop a call: on a busy machine each hop between threads can take a tenth of a second.
-    A call whose caller was cancelled still runs to its end, before the next one begins.
+    A call whose caller was cancelled still runs to its end, before the next one begins, unless it
+    was waiting for the one before.
     """
 
     def __init__(self, store: GrantStore) -> None:
@@ -46,7 +47,13 @@ class OffLoop:
         return str(self._store)
 
     async def _run(self, call: Coroutine[Any, Any, _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _finish, call)
+        running = self._thread.submit(_finish, call)
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            if running.cancel():  # before it began
+                call.close()
+            raise
 
 
 def _finish(call: Coroutine[Any, Any, _T]) -> _T:

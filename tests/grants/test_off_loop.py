@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -65,6 +66,23 @@ def test_a_call_whose_caller_was_cancelled_ends_before_the_next_begins() -> None
         store.go.set()
         await releasing
         assert store.calls == ["extend in grants", "release"]
+
+    run(scenario)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_call_that_is_cancelled_before_it_began_is_never_made() -> None:
+    async def scenario(store: SlowStore, off_loop: OffLoop) -> None:
+        extending = asyncio.create_task(off_loop.acquire())
+        waiting = asyncio.create_task(off_loop.acquire())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        store.go.set()
+        await extending
+        await off_loop.release(Grant(3, 0, 0), None)
+        assert store.calls == ["extend in grants", "release"]
+        gc.collect()  # where a call is still there that nobody has made, Python says so
 
     run(scenario)
 
