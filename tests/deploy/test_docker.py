@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -85,6 +87,12 @@ def test_the_health_check_tells_a_process_that_answers_from_one_that_is_gone(
         assert health(process.port) == 0
         process.stop()
         assert health(process.port) == 1
+
+
+def test_another_server_on_the_port_is_not_healthy() -> None:
+    with HTTPServer(("127.0.0.1", free_port()), BaseHTTPRequestHandler) as server:
+        Thread(target=server.handle_request).start()
+        assert health(server.server_port) == 1
 
 
 def test_the_container_is_nobody_s_root_and_owns_its_state() -> None:
