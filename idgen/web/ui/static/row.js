@@ -160,7 +160,7 @@ function last() {
       const itsNowUnixMs = figures ? figures.unix_ms + nowUnixMs - worker.heard_unix_ms : 0;
       const aheadMs = unixMs - itsNowUnixMs;
       const isAhead = aheadMs >= AHEAD_MS;
-      const words = isAhead ? `${duration(aheadMs)} ahead of its clock` : distance(-aheadMs, 0);
+      const words = isAhead ? `${duration(aheadMs)} ahead of its clock` : distance(aheadMs, 0);
       writeOrHide(ago, unixMs === null ? "" : words);
     },
   };
