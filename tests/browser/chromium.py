@@ -22,12 +22,12 @@ PAGE_LOAD_TIMEOUT_S = 60
 
 
 def chromium(profile: Path) -> Chrome:
-    """A browser with an empty profile, which logs all that comes to its console."""
+    """A browser with an empty profile, which logs its console and all that it requests."""
     options = ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = Chrome(options=options, service=Service(CHROMEDRIVER))
     driver.set_page_load_timeout(PAGE_LOAD_TIMEOUT_S)
     driver.set_script_timeout(PAGE_LOAD_TIMEOUT_S)

@@ -15,9 +15,8 @@ from tests.browser.chromium import chromium
 from tests.browser.page import Page
 from tests.end_to_end.process import Process, running
 
+History = Callable[[float], None]
 PICTURES = os.environ.get("FLAKE_PICTURES")
-HISTORY_S = 60
-"""Of a picture that is kept."""
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +52,6 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 @pytest.fixture(scope="session")
-def warm_up() -> Callable[[], None]:
-    """Take the time for some history, where pictures are kept."""
-    return lambda: time.sleep(HISTORY_S if PICTURES else 0)
+def history() -> History:
+    """Let so many seconds pass, where pictures are kept: so that there is something in them."""
+    return lambda seconds: time.sleep(seconds if PICTURES else 0)

@@ -1,6 +1,7 @@
 """The page as a visitor has it: by its labels, roles and texts."""
 
 import base64
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.end_to_end.fleet import answer, until
 
 DESKTOP, PHONE = (1200, 900), (390, 844)
 LABEL = "ID, in decimal or in hex with 0x"
+MARGIN = 16
 POLLS = (
     "return performance.getEntriesByType('resource')"
     ".filter(entry => entry.name.endsWith('/fleet.json')).length"
@@ -35,6 +37,7 @@ class Page:
         """
         until(lambda: answer(port, "/livez")[0] == 200, "there is a process")
         self._console()
+        self.requested()
         self.driver.get(f"http://127.0.0.1:{port}/ui{query}")
         yield
         lines = self._console()
@@ -144,13 +147,17 @@ class Page:
         until(lambda: self.polls() >= enough, "the page has new figures")
 
     def picture(self, path: Path, *selectors: str) -> None:
-        """Keep a picture of these parts, or of the whole page, as they are one below the other."""
+        """Keep a picture of these parts, one below the other, or of the whole page.
+
+        Of parts with a margin beside them, where the page has nothing else.
+        """
         boxes = [self._box(selector) for selector in selectors or ("html",)]
-        left, top = min(box["x"] for box in boxes), min(box["y"] for box in boxes)
+        margin = MARGIN if selectors else 0
+        left, top = min(box["x"] for box in boxes) - margin, min(box["y"] for box in boxes)
         clip = {
             "x": left,
             "y": top,
-            "width": max(box["x"] + box["width"] for box in boxes) - left,
+            "width": max(box["x"] + box["width"] for box in boxes) + margin - left,
             "height": max(box["y"] + box["height"] for box in boxes) - top,
             "scale": 1,
         }
@@ -159,9 +166,18 @@ class Page:
         )
         path.write_bytes(base64.b64decode(shot["data"]))
 
+    def requested(self) -> list[str]:
+        """The addresses that the browser has requested since this was last asked."""
+        events = [json.loads(line)["message"] for line in self._log("performance")]
+        sent = [event for event in events if event["method"] == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in sent]
+
     def _console(self) -> list[str]:
         """What has come to the console since this was last asked."""
-        log = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return self._log("browser")
+
+    def _log(self, name: str) -> list[str]:
+        log = self.driver.get_log(name)  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in log]
 
     def _box(self, selector: str) -> Any:

@@ -1,12 +1,12 @@
 """Real faults, and what the page shows of them; docs/operate.md has the pictures."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
 
 from tests.browser.clocked import clocked_process
+from tests.browser.conftest import History
 from tests.browser.page import Page, told
 from tests.browser.traffic import Flood, Traffic
 from tests.end_to_end.fleet import until
@@ -15,7 +15,6 @@ from tests.end_to_end.process import Process, running
 FLEET = "section[aria-labelledby='fleet-heading']"
 HEADROOM = "section[aria-labelledby='headroom-heading']"
 MEMORY = "--grants=memory:"
-WarmUp = Callable[[], None]
 
 
 def peers(*processes: Process) -> str:
@@ -23,7 +22,7 @@ def peers(*processes: Process) -> str:
 
 
 def test_a_lost_machine_stays_in_the_table_and_comes_back(
-    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+    tmp_path: Path, page: Page, pictures: Path, history: History
 ) -> None:
     with (
         running(tmp_path, "--worker_id=1", MEMORY) as lost,
@@ -36,25 +35,27 @@ def test_a_lost_machine_stays_in_the_table_and_comes_back(
         row = page.row(lost.port)
         address = row.find_element(By.XPATH, f".//*[.='127.0.0.1:{lost.port}']")
         page.run("getSelection().selectAllChildren(arguments[0])", address)
-        warm_up()
+        history(60)
         lost.kill()
         page.says(lost.port, "silent", "stopped answering", "Connection refused", "was ")
         page.says(lost.port, "its figures are the last known ones, of ")
-        assert page.summary.startswith("1 of 2 workers serves, 1 is silent, ")
-        assert page.spoken() == f"worker 1 at 127.0.0.1:{lost.port}: silent"
+        until(lambda: page.summary.startswith("1 of 2 workers serves, 1 is silent, "), "it counts")
+        spoken = f"worker 1 at 127.0.0.1:{lost.port}: "
+        until(lambda: page.spoken() == spoken + "silent", "it is spoken of")
         assert page.alarms() == ""
         page.await_polls()
+        history(8)
         page.picture(pictures / "lost-machine.png", FLEET)
         lost.start()
         page.says(lost.port, "serving")
-        assert page.spoken() == f"worker 1 at 127.0.0.1:{lost.port}: serving"
+        until(lambda: page.spoken() == spoken + "serving", "it is spoken of again")
         assert "stopped answering" not in told(row), "it is the row that was there before"
         selected = page.run("return getSelection().toString()")
         assert selected == f"127.0.0.1:{lost.port}", "figures change in place"
 
 
 def test_two_owners_of_a_worker_id_turn_red_until_one_is_stopped(
-    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+    tmp_path: Path, page: Page, pictures: Path, history: History
 ) -> None:
     grants = [f"--grants=file:{tmp_path / name}" for name in ("right", "wrong")]
     with running(tmp_path, "--worker_id=1", grants[1]) as wrong:
@@ -64,27 +65,17 @@ def test_two_owners_of_a_worker_id_turn_red_until_one_is_stopped(
             running(tmp_path, "--worker_id=1", grants[0]) as right,
             running(tmp_path, "--worker_id=0", MEMORY, peers(right, wrong)) as asked,
             page.at(asked.port),
-            Traffic(asked.port, right.port, wrong.port),
         ):
             page.says(right.port, "serving")
             assert page.alarms() == ""
             calm = colour(page, right)
-            warm_up()
-            wrong.start()
-            for owner in (right, wrong):
-                page.says(
-                    owner.port,
-                    "two owners",
-                    "another process has worker_id 1 too: stop one of them at once",
-                )
-                assert is_red(colour(page, owner))
-            assert "two owners" not in told(page.row(asked.port))
-            addresses = " and ".join(sorted(f"127.0.0.1:{p.port}" for p in (right, wrong)))
-            assert page.alarms() == (
-                f"worker_id 1 has two owners: {addresses}. "
-                "They can give the same ID twice: stop one of them at once."
-            )
-            page.picture(pictures / "two-owners.png", FLEET)
+            with Traffic(asked.port, right.port, wrong.port):
+                history(60)
+                wrong.start()
+                check_red(page, right, wrong)
+                assert "two owners" not in told(page.row(asked.port))
+                history(8)
+                page.picture(pictures / "two-owners.png", FLEET)
             wrong.stop()
             page.says(right.port, "serving")
             until(lambda: page.alarms() == "", "the alarm is over")
@@ -93,7 +84,7 @@ def test_two_owners_of_a_worker_id_turn_red_until_one_is_stopped(
 
 
 def test_a_clock_set_back_is_told_with_its_offset_until_it_is_right_again(
-    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+    tmp_path: Path, page: Page, pictures: Path, history: History
 ) -> None:
     with (
         clocked_process(tmp_path, "--worker_id=1", MEMORY) as clocked,
@@ -103,11 +94,12 @@ def test_a_clock_set_back_is_told_with_its_offset_until_it_is_right_again(
     ):
         page.says(clocked.port, "serving")
         until(lambda: clocked.metric("flake_last_timestamp_seconds") > 0, "it has given IDs")
-        warm_up()
+        history(60)
         clocked.set_clock(-60)
         page.says(clocked.port, "refusing", "clock moved backwards", "ms; no IDs until")
         page.says(clocked.port, "−60.0 s", "off by over 1 s", "ahead of its clock")
         page.says(clocked.port, "clock_regression", "/s")
+        history(8)
         page.picture(pictures / "clock-set-back.png", FLEET)
         clocked.set_clock(0)
         page.says(clocked.port, "serving", " ms ± ", "clock_regression")
@@ -115,7 +107,7 @@ def test_a_clock_set_back_is_told_with_its_offset_until_it_is_right_again(
 
 
 def test_an_overflow_is_counted_and_the_headroom_is_used_up(
-    tmp_path: Path, page: Page, pictures: Path, warm_up: WarmUp
+    tmp_path: Path, page: Page, pictures: Path, history: History
 ) -> None:
     with (
         running(tmp_path, "--worker_id=1", MEMORY) as flooded,
@@ -124,12 +116,13 @@ def test_an_overflow_is_counted_and_the_headroom_is_used_up(
         Traffic(asked.port, flooded.port),
     ):
         page.says(flooded.port, "serving", "none")
-        warm_up()
+        history(60)
         with Flood(flooded.port):
             page.says(flooded.port, "sequence_overflow", "/s")
-            until(lambda: "4,032 of 4,096 (98.4 %)" in page.headroom(), "it is used up")
-            assert "by worker 1, the busiest" in page.headroom()
+            used_up = "4,032 of 4,096 (98.4 %)\nby worker 1, the busiest"
+            until(lambda: used_up in page.headroom(), "it is used up")
             page.says(flooded.port, "serving")
+            history(8)
             page.picture(pictures / "overflow.png", FLEET, HEADROOM)
         page.says(flooded.port, "serving")
 
@@ -149,6 +142,19 @@ def test_a_page_whose_own_process_is_gone_says_so_and_goes_on_trying(
             page.says(asked.port, "serving")
             asked.start()
             until(lambda: page.alarms() == "", "it has figures again")
+
+
+def check_red(page: Page, *owners: Process) -> None:
+    """Of worker_id 1."""
+    sentence = "another process has worker_id 1 too: stop one of them at once"
+    for owner in owners:
+        page.says(owner.port, "two owners", sentence)
+        assert is_red(colour(page, owner))
+    addresses = " and ".join(sorted(f"127.0.0.1:{owner.port}" for owner in owners))
+    assert page.alarms() == (
+        f"worker_id 1 has two owners: {addresses}. "
+        "They can give the same ID twice: stop one of them at once."
+    )
 
 
 def colour(page: Page, process: Process) -> str:

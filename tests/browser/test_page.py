@@ -1,16 +1,18 @@
 """The page as a whole: its pictures, and what it asks of whom."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import History
 from tests.browser.page import DESKTOP, Page
 from tests.browser.traffic import Traffic
 from tests.end_to_end.fleet import Fleet, answer, until
 from tests.end_to_end.process import Process
 
-ASKED = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+ICON = "icon.svg"
+"""Which the browser fetches for the tab when it likes."""
 IMPORTANT_PARTS = {"main.js", "style.css", "fleet.json"}
 
 
@@ -23,10 +25,10 @@ def fleet() -> Iterator[Fleet]:
 
 
 def test_any_process_of_the_fleet_shows_all_of_it(
-    fleet: Fleet, page: Page, pictures: Path, warm_up: Callable[[], None]
+    fleet: Fleet, page: Page, pictures: Path, history: History
 ) -> None:
     with Traffic(fleet.public_port, fleet.public_port, fleet.public_port):
-        warm_up()
+        history(60)
         for asked in (0, 1):
             flake_id = answer(fleet.port(asked))[1]
             with page.at(fleet.port(asked), f"?id={flake_id}"):
@@ -48,20 +50,21 @@ def test_the_bits_make_a_picture_of_their_own(alone: Process, page: Page, pictur
 def test_only_the_process_itself_is_asked_for_anything(alone: Process, page: Page) -> None:
     with page.at(alone.port, "?id=4096"):
         page.await_polls()
-        asked = page.run(ASKED)
+        requested = page.requested()
         origin = f"http://127.0.0.1:{alone.port}/"
-        assert all(name.startswith(origin) for name in asked)
-        assert {name.rpartition("/")[2] for name in asked} >= IMPORTANT_PARTS
+        assert [url for url in requested if not url.startswith(origin)] == []
+        assert {url.rpartition("/")[2] for url in requested} >= IMPORTANT_PARTS
 
 
 def test_explaining_an_id_asks_nobody(alone: Process, page: Page) -> None:
     with page.at(alone.port):
         page.await_polls(1)
+        page.requested()
         for text in ("1", "22", "0x1f3367641effffff", "wrong"):
             page.paste(text)
         page.await_polls(1)
-        asked = {name for name in page.run(ASKED) if "/fleet.json" not in name}
-        assert all("/ui/" in name for name in asked)
+        requested = {url.rpartition("/")[2] for url in page.requested()}
+        assert requested - {ICON} == {"fleet.json"}
 
 
 def test_a_page_that_nobody_sees_asks_for_nothing(alone: Process, page: Page) -> None:
