@@ -70,7 +70,7 @@ export function twoOwnersOf(workers) {
   }
   return [...owners]
     .map(([id, addresses]) => `worker_id ${id} has two owners: ${addresses.join(" and ")}`)
-    .map((fact) => `${fact}. They can give the same ID twice: stop one of them at once.`)
+    .map((fact) => `${fact}. They can give the same ID twice: stop one at once.`)
     .join(" ");
 }
 
