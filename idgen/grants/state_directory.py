@@ -19,7 +19,10 @@ def state_directory(environment: Mapping[str, str], system: Path = SYSTEM_DIRECT
         return Path(environment["STATE_DIRECTORY"].split(":")[0])
     try:
         system.mkdir(exist_ok=True)
-    except OSError:
+    except OSError as error:
+        if os.path.lexists(system):  # such as a link to where this user may not look
+            told = f"{system} exists but is not writable for this user: {error.strerror}"
+            raise StoreRefused(told) from None
         home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         return Path(home) / "flake"
     if not os.access(system, os.W_OK | os.X_OK):

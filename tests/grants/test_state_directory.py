@@ -29,3 +29,11 @@ def test_one_that_is_there_but_not_writable_is_refused(
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(StoreRefused, match=f"{tmp_path} exists but is not writable"):
         state_directory({}, tmp_path)
+
+
+def test_one_that_is_there_but_no_directory_of_this_user_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "astray").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "astray"):
+        with pytest.raises(StoreRefused, match=f"{name} exists but is not writable"):
+            state_directory({}, tmp_path / name)
