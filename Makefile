@@ -1,6 +1,7 @@
 # make run       the fleet in the foreground: nginx on 127.0.0.1:8080, two processes behind it
 # make test      every test, or those of TESTS="tests/web -k head"
 # make chaos     faults for longer: SCALE=1 some minutes, SCALE=100 hours
+# make pictures  what the README and docs/operate.md show of the page: docs/pictures/
 # make bench     speed, beside references: a quarter of an hour; writes docs/benchmarks.md
 # make check     formatting, lint, types
 # make install   what `make run` does before it runs
@@ -14,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Debian keeps nginx where only root looks.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: run install test check chaos bench lock
+.PHONY: run install test check chaos pictures bench lock
 .DELETE_ON_ERROR:
 
 run: install
@@ -35,6 +36,9 @@ chaos: .venv/test-installed | libfaketime redis-server
 	@$(BIN)/python -m tests.faults.simulator file 1 $$(( 10000 * $(SCALE) ))
 	@$(BIN)/python -m tests.faults.simulator redis 1 $$(( 10000 * $(SCALE) ))
 	@$(BIN)/python -m tests.faults.mutants
+
+pictures: .venv/test-installed | nginx libfaketime chromium
+	@FLAKE_PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser
 
 bench: .venv/test-installed .venv/bench-installed | nginx libfaketime redis-server wrk
 	@$(BIN)/python -m benchmarks
