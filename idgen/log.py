@@ -20,6 +20,8 @@ def set_up(level: str, line_format: str) -> None:
     handler.setFormatter(_JsonFormatter() if line_format == "json" else _TextFormatter())
     handler.addFilter(OncePerSecond())
     logging.basicConfig(handlers=[handler], force=True)
+    # Of whatever a peer sends that is no HTTP Tornado would log the whole; its row has the rest.
+    logging.getLogger("tornado.general").setLevel(logging.WARNING)
     if level == "none":
         logging.disable(logging.CRITICAL)
     else:

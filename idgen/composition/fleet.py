@@ -43,6 +43,7 @@ async def watching(fleet: FleetWatch) -> AsyncIterator[None]:
         yield
     finally:
         watch.cancel()
+        fleet.close()
 
 
 def _finder(settings: Config) -> Finder | None:

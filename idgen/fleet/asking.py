@@ -9,15 +9,17 @@ from http import HTTPStatus
 from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
 
-from idgen.fleet.figures import MAX_TEXT, Figures, NotFigures, figures_of
+from idgen.fleet.figures import Figures, NotFigures, dumps, figures_of
 from idgen.fleet.names import Names
 from idgen.fleet.rows import Heard
+from idgen.plain import plain
 
 TIMEOUT_MS = 500
 """For a connection and for the answer, all in all."""
 
 MAX_AT_ONCE = 16
 MAX_BODY_BYTES = 64 * 1024
+MAX_TOLD = 200
 
 FIGURES_PATH = "/worker.json"
 DRAINING = b"draining"
@@ -56,6 +58,7 @@ class Asking:
         figures = _figures(answer)
         return Heard(
             figures,
+            dumps(figures.document()),
             unix_ms=unix_ms + round(round_trip_ms),
             offset_ms=round(figures.unix_ms - unix_ms - round_trip_ms / 2, 1),
             round_trip_ms=round(round_trip_ms, 1),
@@ -74,19 +77,26 @@ class Asking:
         except HTTPTimeoutError:
             raise NoFigures(f"no answer within {TIMEOUT_MS} ms", answers=False) from None
         except OSError as error:
-            raise NoFigures(error.strerror or str(error), answers=False) from None
+            raise NoFigures(_bounded(error.strerror or str(error)), answers=False) from None
         except Exception as error:  # a peer may send anything, and Tornado raise as many things
-            raise NoFigures(f"no answer in HTTP: {error}", answers=False) from None
+            raise NoFigures(_bounded(f"no answer in HTTP: {error}"), answers=False) from None
 
 
 def _figures(answer: HTTPResponse) -> Figures:
     if answer.code == HTTPStatus.SERVICE_UNAVAILABLE and answer.body.startswith(DRAINING):
-        raise NoFigures(answer.body.decode("ascii", "backslashreplace")[:MAX_TEXT], answers=True)
+        told = answer.body.decode("ascii", "backslashreplace")
+        raise NoFigures(_bounded(told), answers=True)
     if answer.code != HTTPStatus.OK:
         raise NoFigures(f"{FIGURES_PATH} is answered with {answer.code}", answers=False)
     try:
         return figures_of(json.loads(answer.body))
     except (ValueError, RecursionError) as error:
-        raise NoFigures(f"{FIGURES_PATH} is no JSON: {error}", answers=False) from None
+        raise NoFigures(_bounded(f"{FIGURES_PATH} is no JSON: {error}"), answers=False) from None
     except NotFigures as error:
-        raise NoFigures(f"{FIGURES_PATH} is of another version: {error}", answers=False) from None
+        told = f"{FIGURES_PATH} is of another version: {error}"
+        raise NoFigures(_bounded(told), answers=False) from None
+
+
+def _bounded(told: str) -> str:
+    """What somebody else may have worded, as one line of a table."""
+    return plain(told)[:MAX_TOLD]

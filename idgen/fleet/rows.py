@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from idgen.fleet.figures import Figures
+from idgen.fleet.figures import Figures, dumps
 
 Ownership = tuple[int | None, int]
 """worker_id and epoch_ms: what two processes may never issue with at once."""
@@ -16,6 +15,8 @@ class Heard:
     """Figures, and how they came; by the clock of the process that asked."""
 
     figures: Figures
+    text: str
+    """The same as JSON, made once: of many workers it takes a while."""
     unix_ms: int
     offset_ms: float
     """How far ahead of ours its clock was, halfway: right to half the round trip."""
@@ -42,6 +43,10 @@ class Row:
         """Its figures, if they are of now."""
         return None if self.heard is None or self.trouble else self.heard.figures
 
+    def is_of(self, instance: str) -> bool:
+        """Whether that process was heard last."""
+        return self.heard is not None and self.heard.figures.instance == instance
+
     @property
     def ownership(self) -> Ownership | None:
         """What it may issue with at this moment."""
@@ -59,10 +64,10 @@ class Row:
             return "silent"
         return "refusing" if self.detail else "serving"
 
-    def document(self, two_owners: bool) -> dict[str, Any]:
-        """What becomes JSON."""
+    def json(self, two_owners: bool) -> str:
+        """As the fleet's document has it."""
         heard = self.heard
-        return {
+        told = {
             "address": self.address,
             "worker_id": self.worker_id,
             "state": self.state,
@@ -71,15 +76,15 @@ class Row:
             "heard_unix_ms": heard and heard.unix_ms,
             "offset_ms": heard and heard.offset_ms,
             "round_trip_ms": heard and heard.round_trip_ms,
-            "figures": heard and heard.figures.document(),
         }
+        return f'{dumps(told)[:-1]},"figures":{heard.text if heard else "null"}}}'
 
 
 def each_once(rows: Iterable[Row]) -> list[Row]:
-    """By worker_id, without those whose process has answered by another address before."""
+    """By worker_id; of a process that is known by several addresses one that answers, if any."""
     met: dict[str, Row] = {}
-    for row in rows:
-        met.setdefault(row.now.instance if row.now else row.address, row)
+    for row in sorted(rows, key=lambda row: not row.answers):
+        met.setdefault(row.heard.figures.instance if row.heard else row.address, row)
     return sorted(
         met.values(), key=lambda row: (row.worker_id is None, row.worker_id or 0, row.address)
     )

@@ -1,24 +1,30 @@
 """Watching the fleet: one poll at a time, however many look."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from idgen.fleet.asking import NoFigures
-from idgen.fleet.rows import Heard, Row, collisions, each_once
+from idgen.fleet.figures import dumps
+from idgen.fleet.roster import Found, Peer, Roster
+from idgen.fleet.rows import Heard, Ownership, Row, collisions, each_once
 from idgen.fleet.worker import Worker
 
 POLL_EVERY_S = 1.0
 POLL_PER_WORKER_S = 0.01
 """Of more than a hundred workers each is asked less often: asking one takes about a millisecond."""
 
+POLL_WITHIN_S = 0.6
+"""So long is waited for answers; of whoever is later the last one is told."""
+
 UNWATCHED_EVERY_S = 10.0
 """How often the fleet is polled while nobody looks: what dies then is known by its figures."""
 
 FIND_EVERY_S = 10.0
+FIND_WITHIN_S = 0.3
+"""So long a poll waits for who is there; what is found later the next one knows."""
 
 _log = logging.getLogger("flake.fleet")
 
@@ -30,102 +36,116 @@ class CannotFind(Exception):
 class Finder(Protocol):
     """Somebody who knows of workers that nobody has named."""
 
-    async def find(self) -> list[Row]:
-        """A row for each; those that can't be asked have their trouble.  Raises CannotFind."""
+    async def find(self) -> Found:
+        """Who is there, and who has left.  Raises CannotFind."""
 
 
 class FleetWatch:
     """The workers of the fleet, this one among them.
 
-    peers: HOST:PORT of those that are to be there.  ask: raises NoFigures.
+    named: HOST:PORT of those that are to be there.  ask: raises NoFigures.
     """
 
     def __init__(
         self,
         worker: Worker,
-        peers: tuple[str, ...],
+        named: tuple[str, ...],
         finder: Finder | None,
         ask: Callable[[str], Awaitable[Heard]],
         monotonic_s: Callable[[], float],
     ) -> None:
         self._worker = worker
-        self._peers = peers
+        self._roster = Roster(named, own=worker.address)
         self._finder = finder
         self._ask = ask
         self._monotonic_s = monotonic_s
-        self._rows = {peer: Row(peer, None) for peer in peers}
         self._trouble = ""
+        self._suspected: set[Ownership] = set()
+        """What had two owners at the last poll.  Those of two polls have: one may just move."""
         self._find_at_s = self._poll_at_s = monotonic_s()
         self._poll: asyncio.Task[bytes] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Questions, at most one to each worker and one to the finder."""
 
     async def look(self) -> bytes:
         """The fleet as JSON, at most POLL_EVERY_S old, for up to a hundred workers."""
         now_s = self._monotonic_s()
         if self._poll is None or (self._poll.done() and now_s >= self._poll_at_s):
-            self._poll_at_s = now_s + max(POLL_EVERY_S, POLL_PER_WORKER_S * len(self._rows))
+            rest_s = max(POLL_EVERY_S, POLL_PER_WORKER_S * len(self._roster.rows))
+            self._poll_at_s = now_s + rest_s
             self._poll = asyncio.create_task(self._polled())
         return await asyncio.shield(self._poll)
 
     async def run(self, sleep: Callable[[float], Awaitable[object]]) -> NoReturn:
         """Keep watching, though nobody may look."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # a bug of ours, but no reason to watch no longer
+                _log.exception("the fleet can't be watched")
             await sleep(UNWATCHED_EVERY_S)
 
-    async def _polled(self) -> bytes:
-        await self._find()
-        own = self._worker.address
-        # This process last: by an address of its own it may be somebody's peer already.
-        asked = [self._asked(row) for row in self._rows.values() if row.address != own]
-        rows = await asyncio.gather(*asked)
-        self._rows |= {row.address: row for row in rows}
-        return self._document([*rows, self._own()])
+    def close(self) -> None:
+        """Ask nothing more."""
+        for task in self._under_way:
+            task.cancel()
 
-    async def _find(self) -> None:
-        if self._finder is None or self._monotonic_s() < self._find_at_s:
-            return
-        self._find_at_s = self._monotonic_s() + FIND_EVERY_S
+    async def _polled(self) -> bytes:
+        if self._finder is not None and self._monotonic_s() >= self._find_at_s:
+            self._find_at_s = self._monotonic_s() + FIND_EVERY_S
+            await self._wait([self._find(self._finder)], FIND_WITHIN_S)
+        await self._wait([self._question(peer) for peer in self._roster.due()], POLL_WITHIN_S)
+        return self._document()
+
+    async def _wait(self, work: list[Awaitable[None]], within_s: float) -> None:
+        """Begin some work, and wait for it; what takes longer goes on by itself."""
+        tasks = [asyncio.ensure_future(each) for each in work]
+        for task in tasks:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        if tasks:
+            await asyncio.wait(tasks, timeout=within_s)
+
+    async def _find(self, finder: Finder) -> None:
         try:
-            found = {row.address: row for row in await self._finder.find()}
+            found = await finder.find()
         except CannotFind as error:
             self._trouble = str(error)
-            return
-        self._trouble = ""
-        addresses = dict.fromkeys([*self._peers, *found])
-        self._rows = {address: self._row(address, found.get(address)) for address in addresses}
+        else:
+            self._trouble = ""
+            self._roster.adopt(found, self._monotonic_s())
 
-    def _row(self, address: str, found: Row | None) -> Row:
-        """What was heard of it counts for more than what was found of it."""
-        known = self._rows.get(address)
-        if known is not None and (known.heard or found is None):
-            return known
-        assert found is not None, "it is among those named or among those found"
-        return found
-
-    async def _asked(self, row: Row) -> Row:
-        """The row after its worker was asked."""
-        if not row.can_be_asked:
-            return row
+    async def _question(self, peer: Peer) -> None:
+        peer.is_asked, peer.asked_s = True, self._monotonic_s()
         try:
-            heard = await self._ask(row.address)
+            heard = await self._ask(peer.row.address)
+            peer.row = Row(peer.row.address, heard.figures.worker_id, heard, answers=True)
         except NoFigures as error:
-            return replace(row, trouble=str(error), answers=error.answers)
-        return Row(row.address, heard.figures.worker_id, heard, answers=True)
+            peer.row = replace(peer.row, trouble=str(error), answers=error.answers)
+        finally:
+            peer.is_asked = False
+        if peer.row.answers:
+            peer.seen_s = self._monotonic_s()
 
-    def _own(self) -> Row:
+    def _document(self) -> bytes:
         heard = self._worker.heard()
-        return Row(self._worker.address, heard.figures.worker_id, heard, answers=True)
-
-    def _document(self, rows: list[Row]) -> bytes:
-        each = each_once(rows)
-        collided = collisions(each)
-        for (worker_id, epoch_ms), owners in collided.items():
-            where = " and ".join(row.address for row in owners)
-            _log.error(f"worker_id {worker_id} of epoch {epoch_ms} has two owners: {where}")
-        fleet: dict[str, Any] = {
+        own = Row(self._worker.address, heard.figures.worker_id, heard, answers=True)
+        rows = each_once([*self._roster.rows, own])
+        contested = self._contested(rows)
+        asked = next(row for row in rows if row.is_of(self._worker.instance))
+        fleet = {
             "unix_ms": self._worker.service.wall_clock_ms(),
-            "asked": self._worker.address,
+            "asked": asked.address,
             "trouble": self._trouble,
-            "workers": [row.document(row.ownership in collided) for row in each],
         }
-        return json.dumps(fleet, ensure_ascii=False, separators=(",", ":")).encode()
+        workers = ",".join(row.json(row.ownership in contested) for row in rows)
+        return f'{dumps(fleet)[:-1]},"workers":[{workers}]}}'.encode()
+
+    def _contested(self, rows: list[Row]) -> set[Ownership]:
+        """What has two owners; a line of the log for each."""
+        collided = collisions(rows)
+        contested, self._suspected = collided.keys() & self._suspected, set(collided)
+        for worker_id, epoch_ms in contested:
+            where = " and ".join(row.address for row in collided[worker_id, epoch_ms])
+            _log.error(f"worker_id {worker_id} of epoch {epoch_ms} has two owners: {where}")
+        return contested

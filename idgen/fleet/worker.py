@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from idgen import __version__
-from idgen.fleet.figures import Figures
+from idgen.fleet.figures import Figures, dumps
 from idgen.fleet.rows import Heard
 from idgen.history import History
 from idgen.service import IdService
@@ -47,4 +47,5 @@ class Worker:
     def heard(self) -> Heard:
         """As if it had asked itself, at once."""
         figures = self.figures()
-        return Heard(figures, figures.unix_ms, offset_ms=0.0, round_trip_ms=0.0)
+        text = dumps(figures.document())
+        return Heard(figures, text, figures.unix_ms, offset_ms=0.0, round_trip_ms=0.0)

@@ -19,8 +19,8 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import TimeoutError as NoAnswer
 
+from idgen.plain import plain
 from idgen.redis.address import RedisAddress
-from idgen.redis.plain import plain
 
 _KINDS: list[tuple[str, type[Exception], str]] = [
     ("unauthorized", AuthenticationError, "NOAUTH"),

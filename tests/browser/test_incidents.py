@@ -154,10 +154,9 @@ def check_red(page: Page, *owners: Process) -> None:
         page.says(owner.port, "two owners", sentence)
         assert is_red(colour(page, owner))
     addresses = " and ".join(sorted(f"127.0.0.1:{owner.port}" for owner in owners))
-    assert page.alarms() == (
-        f"worker_id 1 has two owners: {addresses}. "
-        "They can give the same ID twice: stop one at once."
-    )
+    alarm = f"worker_id 1 has two owners: {addresses}. "
+    alarm += "They can give the same ID twice: stop one at once."
+    until(lambda: page.alarms() == alarm, "the alarm names both")
 
 
 def colour(page: Page, process: Process) -> str:

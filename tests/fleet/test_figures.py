@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from idgen.fleet.figures import MAX_NUMBERS, MAX_TEXT, Figures, NotFigures, figures_of
+from idgen.fleet.figures import MAX_NUMBERS, MAX_TEXT, Figures, NotFigures, dumps, figures_of
 from tests.fleet.workers import FIGURES
 
 
@@ -39,6 +39,7 @@ def test_each_figure_has_to_be_there(name: str) -> None:
         ("unix_ms", 1 << 63),
         ("trouble", None),
         ("worker_id", "7"),
+        ("worker_id", 1024),
         ("owns", 1),
         ("errors", ["bad_request"]),
         ("errors", {"bad_request": "many"}),
@@ -47,11 +48,17 @@ def test_each_figure_has_to_be_there(name: str) -> None:
         ("ids_per_s", {}),
         ("ids_per_s", [1, None]),
         ("peak_per_ms", [0] * (MAX_NUMBERS + 1)),
+        ("peak_per_ms", [4097]),
     ],
 )
 def test_a_figure_of_another_kind_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(NotFigures, match=f"^{name} can't be "):
         figures_of(told(**{name: value}))
+
+
+def test_whatever_text_a_peer_sends_can_be_sent_on() -> None:
+    figures = figures_of(told(version="\ud800<b>"))
+    assert json.loads(dumps(figures.document()).encode())["version"] == "\ud800<b>"
 
 
 @pytest.mark.parametrize("document", [None, [], "figures", 7])

@@ -1,6 +1,7 @@
 import pytest
 
 from idgen.fleet.granted import SHOWN_FOR_MS, granted
+from idgen.fleet.roster import Found
 from idgen.fleet.rows import Row
 from idgen.grants.redis.records import Fleet, Holder, Record
 from tests.fleet.workers import NOW
@@ -20,6 +21,10 @@ def record(
 
 
 def found(*records: Record) -> list[Row]:
+    return fleet_of(*records).rows
+
+
+def fleet_of(*records: Record) -> Found:
     return granted(Fleet(NOW, "run", "", list(records)), own_host="here")
 
 
@@ -47,6 +52,12 @@ def test_a_holder_is_asked_where_it_listens() -> None:
     [
         ("127.0.0.1:8000", "127.0.0.1:8000 on there", "it listens on its own machine only"),
         ("[::1]:8000", "[::1]:8000 on there", "it listens on its own machine only"),
+        ("localhost:80", "localhost:80 on there", "it listens on its own machine only"),
+        (
+            "[::ffff:127.0.0.1]:80",
+            "[::ffff:127.0.0.1]:80 on there",
+            "it listens on its own machine only",
+        ),
         (None, "pid 1 on there", "it told no HOST:PORT"),
         ("evil/path?:80", "evil/path?:80", "that is no HOST:PORT"),
         ("10.0.0.1:8000-9000", "10.0.0.1:8000-9000", "that is no HOST:PORT"),
@@ -76,6 +87,13 @@ def test_of_one_address_the_process_counts_that_started_last() -> None:
         record(3, "a:1", started=1), record(4, "a:1", started=3), record(5, "a:1", started=2)
     )
     assert rows == [Row("a:1", 4)]
+
+
+def test_who_gave_back_has_left_unless_another_is_there() -> None:
+    fleet = fleet_of(
+        record(3, "a:1", token=None), record(4, "b:1", token=None), record(5, "b:1", started=2)
+    )
+    assert fleet == Found([Row("b:1", 5)], frozenset({"a:1"}))
 
 
 def test_what_the_service_never_wrote_is_passed_over() -> None:

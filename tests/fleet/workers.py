@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from idgen.fleet.figures import Figures
+from idgen.fleet.figures import Figures, dumps
 from idgen.fleet.rows import Heard, Row
 from idgen.layout import DEFAULT_EPOCH_MS
 
@@ -33,7 +33,7 @@ def heard(worker_id: int = 7, instance: str = "", **figures: Any) -> Heard:
     """Of a worker that has an instance of its own, unless one is given."""
     instance = instance or f"instance of {worker_id}"
     told = replace(FIGURES, worker_id=worker_id, instance=instance, **figures)
-    return Heard(told, NOW, 0.5, 1.5)
+    return Heard(told, dumps(told.document()), NOW, 0.5, 1.5)
 
 
 def answering(address: str, worker_id: int = 7, instance: str = "", **figures: Any) -> Row:

@@ -45,7 +45,7 @@ QUERIES = {
 def test_the_routes_that_the_document_names_exist(living: Serving) -> None:
     for path in ROUTES:
         query = QUERIES.get(path, "")
-        target = path.replace("{id}", "1").replace("{name}", "page.html")
+        target = path.replace("{id}", "1").replace("{name}", "main.js")
         assert living.get(target + query).status == 200, path
 
 

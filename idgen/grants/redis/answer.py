@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from idgen.grants.store import StoreUnavailable
-from idgen.redis.plain import plain
+from idgen.plain import plain
 
 Reply = Any
 """Of Redis: what grants.lua returns, if it was grants.lua."""

@@ -9,9 +9,9 @@ from redis.exceptions import RedisError, ResponseError
 from idgen.grants.redis.claim import pin_key, record_key
 from idgen.grants.redis.records import FIELDS, Fleet, Record, record_of
 from idgen.grants.store import StoreUnavailable
+from idgen.plain import plain
 from idgen.redis.address import RedisAddress
 from idgen.redis.connection import connection, trouble
-from idgen.redis.plain import plain
 
 RECORDS_AT_ONCE = 64
 """Read in one round trip: a process that gives out IDs meanwhile is held up for half a ms."""

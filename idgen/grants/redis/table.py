@@ -5,7 +5,7 @@ from collections import Counter
 from idgen.grants.redis.records import STATES, Fleet, Holder, Record
 from idgen.layout import MAX_WORKER_ID
 from idgen.moments import distance, duration, rfc_3339
-from idgen.redis.plain import plain
+from idgen.plain import plain
 
 _LAST_UNIX_MS = 253_402_300_799_999
 """The end of the year 9999, the last that datetime has."""

@@ -12,12 +12,12 @@ from importlib.resources import files
 from typing import Any
 
 from idgen.errors import QuotaUnavailable
+from idgen.plain import plain
 from idgen.quota.redis.line import Line
 from idgen.quota.redis.usage_pieces import Piece, apps_key, counts_key, pieces, users_key
 from idgen.quota.tally import Tally, UsageId
 from idgen.redis.address import RedisAddress
 from idgen.redis.connection import connection, trouble
-from idgen.redis.plain import plain
 
 LUA = files(__package__).joinpath("usage.lua")
 

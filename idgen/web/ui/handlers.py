@@ -25,7 +25,7 @@ class FileHandler(AnswerHandler):
     async def reply(self, *path: str) -> Answer:
         """A part of the page."""
         (name,) = path
-        if name not in self.site.ui:
+        if name == PAGE or name not in self.site.ui:
             raise HTTPError(HTTPStatus.NOT_FOUND)
         return self.site.ui[name]
 
@@ -42,5 +42,5 @@ class FleetHandler(AnswerHandler):
     """`/fleet.json`: this process and all that it knows of."""
 
     async def reply(self, *path: str) -> Answer:
-        """What the last poll found, which is a second old at most."""
+        """What the last poll found."""
         return Answer(HTTPStatus.OK, Media.JSON.value, await self.site.fleet.look())

@@ -76,7 +76,7 @@ def ui_paths() -> dict[str, Json]:
         ),
         "/fleet.json": operation(
             "fleet",
-            "What all processes tell, a second old at most",
+            "What all processes tell, about a second old",
             json_content(_FLEET),
             errors=("503",),
         ),

@@ -31,20 +31,22 @@ def test_the_page_carries_the_epoch_and_lets_nothing_in_from_elsewhere(served: S
 
 def test_each_part_that_the_page_or_a_part_names_is_there(served: Serving) -> None:
     seen: set[str] = set()
-    waiting = {"page.html"}
+    waiting = {""}
     while waiting:
         name = waiting.pop()
         seen.add(name)
-        part = served.get(f"/ui/{name}")
+        part = served.get(f"/ui/{name}" if name else "/ui")
         assert part.status == 200, name
-        assert part.headers["Content-Type"] == CONTENT_TYPES[name.rpartition(".")[2]]
+        assert part.headers["Content-Type"] == CONTENT_TYPES[name.rpartition(".")[2] or "html"]
         assert part.headers["Content-Security-Policy"] == POLICY
         named = re.findall(r'(?:from|import|href=|src=) ?"(?:ui/|\./)([a-z_-]+\.\w+)"', part.text)
         waiting |= {*named} - seen
     assert {"main.js", "style.css", "icon.svg"} <= seen
 
 
-@pytest.mark.parametrize("name", ["", "nothing.js", "page", "..%2ffiles.py", "../files.py"])
+@pytest.mark.parametrize(
+    "name", ["", "nothing.js", "page", "page.html", "..%2ffiles.py", "../files.py"]
+)
 def test_what_is_no_part_of_the_page_is_not_there(served: Serving, name: str) -> None:
     assert served.get(f"/ui/{name}").status == 404
 

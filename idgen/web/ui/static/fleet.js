@@ -24,7 +24,9 @@ export function fleetTable({ table, summary, alarm, doubt, changes }) {
     const around = {
       asked: answer.asked,
       nowUnixMs: answer.unix_ms,
-      topRate: Math.max(...workers.flatMap((worker) => worker.figures?.ids_per_s ?? []), 1),
+      topRate: workers
+        .flatMap((worker) => worker.figures?.ids_per_s ?? [])
+        .reduce((top, rate) => Math.max(top, rate), 1),
     };
     for (const address of rows.keys()) {
       if (!workers.some((worker) => worker.address === address)) forget(address);

@@ -8,8 +8,13 @@ export async function poll(url, onAnswer, onFailure) {
   for (;;) {
     await untilSeen();
     const { answer, failure } = await ask(url);
-    if (answer) onAnswer(answer);
-    else onFailure(failure);
+    try {
+      if (answer) onAnswer(answer);
+      else onFailure(failure);
+    } catch (error) {
+      console.error(error); // of what can't be shown the next one may be
+      onFailure("can't be shown");
+    }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }

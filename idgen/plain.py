@@ -4,7 +4,7 @@
 def plain(text: bytes | str) -> str:
     r"""The text with \xff, \n and the like where a byte or character is no printable ASCII.
 
-    Whatever stands in Redis may have been written by anybody, and ends in logs and terminals.
+    What stands in Redis or comes from a peer may be anybody's, and ends in logs and terminals.
     """
     if isinstance(text, bytes):
         text = text.decode(errors="backslashreplace")

@@ -1,6 +1,6 @@
 import pytest
 
-from idgen.redis.plain import plain
+from idgen.plain import plain
 
 
 @pytest.mark.parametrize(
