@@ -1,6 +1,7 @@
 """Where processes listen: HOST:PORT, from what people write and back.  Pure."""
 
 import re
+from ipaddress import IPv6Address
 
 MAX_PEERS = 1024
 """As many as there are worker_ids."""
@@ -21,8 +22,11 @@ def host_and_port(host: str, port: int) -> str:
 def peers_of(text: str) -> tuple[str, ...]:
     """Each HOST:PORT once, in order; of a span of ports each.  Raises ValueError."""
     parts = [part.strip() for part in text.split(",")]
-    peers = dict.fromkeys(peer for part in parts if part for peer in _span(part))
-    if len(peers) > MAX_PEERS:
+    try:
+        peers = dict.fromkeys(peer for part in parts if part for peer in _span(part))
+    except ValueError:
+        peers = {}
+    if len(peers) > MAX_PEERS or (not peers and any(parts)):
         raise ValueError(PEERS_ALLOWED)
     return tuple(peers)
 
@@ -30,9 +34,11 @@ def peers_of(text: str) -> tuple[str, ...]:
 def _span(text: str) -> list[str]:
     found = _PEER.fullmatch(text)
     if found is None:
-        raise ValueError(PEERS_ALLOWED)
+        raise ValueError(text)
+    if found["host"].startswith("["):
+        IPv6Address(found["host"].strip("[]"))
     first = int(found["first"])
     last = int(found["last"] or first)
     if not 1 <= first <= last <= 65_535 or last - first >= MAX_PEERS:
-        raise ValueError(PEERS_ALLOWED)
+        raise ValueError(text)
     return [f"{found['host']}:{port}" for port in range(first, last + 1)]

@@ -28,6 +28,8 @@ def test_peers_are_addresses_and_spans_of_ports_each_once_in_order() -> None:
         "10.0.0.1:8000-",
         "http://10.0.0.1:8000",
         "::1:8000",
+        "[:::]:8000",
+        "10.0.0.1:8000,[:::]:8000",
         "user@host:80",
         "host/path:80",
         "host:80?x",

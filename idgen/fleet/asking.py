@@ -90,8 +90,8 @@ def _figures(answer: HTTPResponse) -> Figures:
         raise NoFigures(f"{FIGURES_PATH} is answered with {answer.code}", answers=False)
     try:
         return figures_of(json.loads(answer.body))
-    except (ValueError, RecursionError) as error:
-        raise NoFigures(_bounded(f"{FIGURES_PATH} is no JSON: {error}"), answers=False) from None
+    except (ValueError, RecursionError):
+        raise NoFigures(f"{FIGURES_PATH} is no JSON", answers=False) from None
     except NotFigures as error:
         told = f"{FIGURES_PATH} is of another version: {error}"
         raise NoFigures(_bounded(told), answers=False) from None

@@ -6,6 +6,7 @@ from typing import Any
 
 from idgen.errors import shown
 from idgen.layout import IDS_PER_MS, MAX_WORKER_ID
+from idgen.plain import plain
 
 MAX_TEXT = 1000
 MAX_NUMBERS = 1000
@@ -67,11 +68,19 @@ def _value(name: str, document: dict[str, Any]) -> Any:
     value = document[name]
     if not _IS_RIGHT[name](value):
         raise NotFigures(f"{name} can't be {shown(value)}")
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {plain(reason): count for reason, count in value.items()}
     return tuple(value) if isinstance(value, list) else value
 
 
 def _is_number(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
+
+
+def _is_length(value: Any) -> bool:
+    return _is_number(value) and value > 0
 
 
 def _is_text(value: Any) -> bool:
@@ -121,7 +130,7 @@ _IS_RIGHT = {
     "epoch_ms": _is_number,
     "owns": _is_flag,
     "grant_remaining_ms": _is_number,
-    "grant_ms": _is_number,
+    "grant_ms": _is_length,
     "ids_taken": _is_number,
     "errors": _are_counts,
     "last_unix_ms": _is_number_or_none,

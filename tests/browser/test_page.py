@@ -1,15 +1,20 @@
 """The page as a whole: its pictures, and what it asks of whom."""
 
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from idgen.fleet.figures import dumps
 from tests.browser.conftest import History
 from tests.browser.page import DESKTOP, Page
 from tests.browser.traffic import Traffic
-from tests.end_to_end.fleet import Fleet, answer, until
-from tests.end_to_end.process import Process
+from tests.end_to_end.fleet import Fleet, answer, free_port, until
+from tests.end_to_end.process import Process, running
+from tests.fleet.workers import FIGURES
 
 ICON = "icon.svg"
 """Which the browser fetches for the tab when it likes."""
@@ -96,3 +101,32 @@ def test_headroom_tells_the_years_that_are_left(alone: Process, page: Page) -> N
     with page.at(alone.port):
         assert "the last ID is of 2079-08-02 15:47:35.551 UTC" in page.headroom()
         until(lambda: "4,096 (" in page.headroom(), "the peak is told")
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Tells figures whose words are markup."""
+
+    def do_GET(self) -> None:
+        told = replace(
+            FIGURES, version="<img src=x onerror=alert(1)>", errors={"": 7, "<b>bold</b>": 1}
+        )
+        body = dumps(told.document()).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Not to the tests' output."""
+
+
+def test_what_a_stranger_among_the_peers_says_is_text(tmp_path: Path, page: Page) -> None:
+    stranger = HTTPServer(("127.0.0.1", port := free_port()), Stranger)
+    threading.Thread(target=stranger.serve_forever, daemon=True).start()
+    options = ("--worker_id=0", "--grants=memory:", f"--peers=127.0.0.1:{port}")
+    with running(tmp_path, *options) as asked, page.at(asked.port):
+        page.says(port, "<img src=x onerror=alert(1)>", "<b>bold</b>", "7", "serving")
+        page.await_polls()
+        assert page.alarms() == ""
+    stranger.shutdown()
+    stranger.server_close()

@@ -41,6 +41,7 @@ def test_each_figure_has_to_be_there(name: str) -> None:
         ("worker_id", "7"),
         ("worker_id", 1024),
         ("owns", 1),
+        ("grant_ms", 0),
         ("errors", ["bad_request"]),
         ("errors", {"bad_request": "many"}),
         ("errors", {str(number): 0 for number in range(MAX_NUMBERS + 1)}),
@@ -56,9 +57,11 @@ def test_a_figure_of_another_kind_is_refused_by_name(name: str, value: Any) -> N
         figures_of(told(**{name: value}))
 
 
-def test_whatever_text_a_peer_sends_can_be_sent_on() -> None:
-    figures = figures_of(told(version="\ud800<b>"))
-    assert json.loads(dumps(figures.document()).encode())["version"] == "\ud800<b>"
+def test_whatever_text_a_peer_sends_is_one_line_of_ascii() -> None:
+    figures = figures_of(told(version="\ud800<b>", trouble="\u202eno\n", errors={"\u202e": 1}))
+    assert (figures.version, figures.trouble) == (r"\ud800<b>", r"\u202eno\n")
+    assert figures.errors == {r"\u202e": 1}
+    assert json.loads(dumps(figures.document()).encode()) | {"ids_per_s": (1, 2)}
 
 
 @pytest.mark.parametrize("document", [None, [], "figures", 7])

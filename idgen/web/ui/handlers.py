@@ -10,6 +10,8 @@ from idgen.web.answers import Answer
 from idgen.web.negotiation import Media
 from idgen.web.ui.files import PAGE
 
+TO_PAGE = {"Location": "../ui"}
+
 
 class PageHandler(AnswerHandler):
     """`/ui`, and `/ui?id=ID`, which the page itself reads."""
@@ -25,6 +27,8 @@ class FileHandler(AnswerHandler):
     async def reply(self, *path: str) -> Answer:
         """A part of the page."""
         (name,) = path
+        if not name:  # /ui/, as people write it; relative, for whoever is behind a prefix
+            return Answer(HTTPStatus.PERMANENT_REDIRECT, answers.TEXT_TYPE, b"", TO_PAGE)
         if name == PAGE or name not in self.site.ui:
             raise HTTPError(HTTPStatus.NOT_FOUND)
         return self.site.ui[name]

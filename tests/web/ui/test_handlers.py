@@ -45,10 +45,15 @@ def test_each_part_that_the_page_or_a_part_names_is_there(served: Serving) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["", "nothing.js", "page", "page.html", "..%2ffiles.py", "../files.py"]
+    "name", ["nothing.js", "page", "page.html", "..%2ffiles.py", "../files.py"]
 )
 def test_what_is_no_part_of_the_page_is_not_there(served: Serving, name: str) -> None:
     assert served.get(f"/ui/{name}").status == 404
+
+
+def test_a_slash_too_many_leads_to_the_page(served: Serving) -> None:
+    there = served.get("/ui/")
+    assert (there.status, there.headers["Location"], there.body) == (308, "../ui", b"")
 
 
 def test_a_worker_tells_of_itself_and_of_the_fleet(served: Serving) -> None:

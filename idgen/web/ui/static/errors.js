@@ -6,6 +6,8 @@ import { whole } from "./numbers.js";
 /** The cell's nodes, and a function that has them show the errors of a worker's figures. */
 export function errorsList() {
   const list = html("span", "errors");
+  const none = html("span", "", "none");
+  list.append(none);
   const lines = new Map();
   let before = null;
 
@@ -17,12 +19,12 @@ export function errorsList() {
       if (!counts.some(([each]) => each === reason)) line.element.hidden = true;
     }
     for (const [reason, number] of counts) lineOf(reason).show(number, rates[reason] ?? 0);
-    lineOf("").element.hidden = counts.length > 0;
+    none.hidden = counts.length > 0;
   }
 
   function lineOf(reason) {
     if (!lines.has(reason)) {
-      const line = reason ? errorLine(reason) : { element: html("span", "", "none") };
+      const line = errorLine(reason);
       lines.set(reason, line);
       list.append(line.element);
     }

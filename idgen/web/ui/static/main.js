@@ -44,12 +44,22 @@ poll(
   FLEET,
   (answer) => {
     newest = `figures are of ${utcClock(answer.unix_ms)}`;
-    writeOrHide(byId("unheard"), "");
+    tellFailure("");
     fleet.show(answer);
     room.showPeak(answer.workers);
   },
-  (failure) => writeOrHide(byId("unheard"), `${location.host} ${failure}; ${newest}`),
+  (failure) => {
+    tellFailure(`${location.host} ${failure}; ${newest}. Other processes show the fleet too.`);
+  },
 );
+
+/** Say why there are no figures of now, and show the old ones as such. */
+function tellFailure(told) {
+  writeOrHide(byId("unheard"), told);
+  for (const id of ["workers", "summary", "headroom"]) {
+    byId(id).classList.toggle("outdated", Boolean(told));
+  }
+}
 
 /** Have the page's address name the ID, so that it can be sent to somebody. */
 function keepInAddress(id) {

@@ -78,7 +78,7 @@ function address() {
     nodes: [name, " ", version],
     show: (worker, figures) => {
       write(name, worker.address);
-      if (!figures) return;
+      if (!figures) return write(version, "");
       const upMs = figures.unix_ms - figures.started_unix_ms;
       write(version, `${figures.version}, up ${duration(Math.max(0, upMs))}`);
     },
@@ -124,7 +124,7 @@ function offset() {
       number.classList.toggle("bad", isOff);
       const skew = figures?.skew_ms ?? null;
       const beside = skew === null ? "" : `to Redis ${offsetOf({ offset_ms: skew }).text}`;
-      const alarm = isOff ? "off by over 1 s" : beside;
+      const alarm = isOff ? "over 1 s from the one asked" : beside;
       writeOrHide(other, worker.address === asked ? beside || "the one asked" : alarm);
     },
   };

@@ -25,18 +25,25 @@ export function noteOf(worker, nowUnixMs) {
     notes.push(`another process has worker_id ${worker.worker_id} too: stop one of them at once`);
   }
   if (worker.state === "silent") notes.push(silence(worker, nowUnixMs));
-  else if (worker.detail) notes.push(worker.detail);
+  else if (worker.detail) notes.push(withTimes(worker.detail));
   return notes.join("; ");
 }
 
 function silence(worker, nowUnixMs) {
-  const why = worker.detail ? ` (${worker.detail})` : "";
+  const why = worker.detail ? ` (${withTimes(worker.detail)})` : "";
   if (worker.heard_unix_ms === null) return `has not answered yet${why}`;
-  const ago = distance(worker.heard_unix_ms, nowUnixMs);
+  // The clock of the process that was asked may have been set back since.
+  const isPast = worker.heard_unix_ms <= nowUnixMs;
+  const ago = isPast ? ` ${distance(worker.heard_unix_ms, nowUnixMs)}` : "";
   return (
-    `stopped answering ${ago}${why}; ` +
+    `stopped answering${ago}${why}; ` +
     `its figures are the last known ones, of ${utcClock(worker.heard_unix_ms)}`
   );
+}
+
+/** Unix milliseconds that a process has told, with the time of day beside them. */
+function withTimes(text) {
+  return text.replace(/\b\d{13}\b/g, (unixMs) => `${unixMs} (${utcClock(Number(unixMs))})`);
 }
 
 /** A worker in words that can be read out: worker 3. */
@@ -59,7 +66,8 @@ export function summaryOf(workers) {
     .map(([number, state]) => `, ${whole(number)} ${number === 1 ? "is" : "are"} ${state}`);
   const rate = workers.map(rateNow).reduce((sum, each) => sum + each, 0);
   const verb = serving === 1 ? "serves" : "serve";
-  return `${serving} of ${total} ${verb}${others.join("")}, ${whole(rate)} IDs a second`;
+  const ids = rate === 1 ? "1 ID" : `${whole(rate)} IDs`;
+  return `${serving} of ${total} ${verb}${others.join("")}, ${ids} a second`;
 }
 
 /** Who has to be stopped; "" where each worker_id has one owner. */
@@ -69,8 +77,11 @@ export function twoOwnersOf(workers) {
     if (two_owners) owners.set(worker_id, [...(owners.get(worker_id) ?? []), address]);
   }
   return [...owners]
-    .map(([id, addresses]) => `worker_id ${id} has two owners: ${addresses.join(" and ")}`)
-    .map((fact) => `${fact}. They can give the same ID twice: stop one at once.`)
+    .map(([id, addresses]) => {
+      const [many, stop] = addresses.length === 2 ? ["two", "one"] : [addresses.length, "all but one"];
+      const fact = `worker_id ${id} has ${many} owners: ${addresses.join(" and ")}`;
+      return `${fact}. They can give the same ID twice: stop ${stop} at once.`;
+    })
     .join(" ");
 }
 
