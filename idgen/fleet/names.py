@@ -59,6 +59,7 @@ class Names(Resolver):
             if len(self._known) >= MAX_PEERS:
                 self._known = {key: of for key, of in self._known.items() if not of[1].done()}
             found = asyncio.create_task(self._looked_up(host, port))
+            found.add_done_callback(_heard)
             self._known[host, port] = now_s, found
         return found
 
@@ -77,6 +78,12 @@ class Names(Resolver):
 
             threading.Thread(target=run, name="names", daemon=True).start()
             return [(family, address) for family, _, _, _, address in await found]
+
+
+def _heard(found: asyncio.Task[Addresses]) -> None:
+    """Of a failure that comes when nobody waits any more asyncio needn't tell."""
+    if not found.cancelled():
+        found.exception()
 
 
 def _settle(found: "asyncio.Future[Any]", told: Any, failed: Exception | None) -> None:

@@ -31,15 +31,17 @@ class Peer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        self.asked.append(await reader.readuntil(b"\r\n\r\n"))
-        await asyncio.sleep(self.takes_s)
-        self._monotonic.now_s += 0.01
-        if self._data is None:
-            await reader.read()
-        else:
-            writer.write(self._data)
-        self.at_once -= 1
-        writer.close()
+        try:
+            self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+            await asyncio.sleep(self.takes_s)
+            self._monotonic.now_s += 0.01
+            if self._data is None:
+                await reader.read()
+            else:
+                writer.write(self._data)
+        finally:
+            self.at_once -= 1
+            writer.close()
 
 
 @asynccontextmanager
