@@ -1,7 +1,7 @@
 """What a process tells of itself, as JSON and back.  Pure."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from idgen.errors import shown
@@ -9,6 +9,7 @@ from idgen.layout import IDS_PER_MS, MAX_WORKER_ID
 from idgen.plain import plain
 
 MAX_TEXT = 1000
+"""Characters of a text; who tells more cuts it, or others would take it for no figures."""
 MAX_NUMBERS = 1000
 """Of a list, or of errors by reason: more than any version tells."""
 
@@ -59,7 +60,7 @@ def figures_of(document: Any) -> Figures:
     """The figures that somebody has told; what is unknown is left out.  Raises NotFigures."""
     if not isinstance(document, dict):
         raise NotFigures("it is no JSON object")
-    return Figures(**{field.name: _value(field.name, document) for field in fields(Figures)})
+    return Figures(**{name: _value(name, document) for name in _IS_RIGHT})
 
 
 def _value(name: str, document: dict[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from idgen import __version__
-from idgen.fleet.figures import Figures, dumps
+from idgen.fleet.figures import MAX_TEXT, Figures, dumps
 from idgen.fleet.rows import Heard
 from idgen.history import History
 from idgen.service import IdService
@@ -30,7 +30,7 @@ class Worker:
             version=__version__,
             started_unix_ms=self.started_unix_ms,
             unix_ms=service.wall_clock_ms(),
-            trouble=service.reason_not_ready() or "",
+            trouble=(service.reason_not_ready() or "")[:MAX_TEXT],
             worker_id=service.worker_id,
             epoch_ms=service.layout.epoch_ms,
             owns=service.grant_now is not None,

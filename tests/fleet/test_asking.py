@@ -9,6 +9,7 @@ import pytest
 
 from idgen.fleet.asking import MAX_AT_ONCE, MAX_BODY_BYTES, TIMEOUT_MS, Asking, NoFigures
 from idgen.fleet.rows import Heard
+from idgen.web.answer_handler import DRAINING
 from tests.clocks import MonotonicClock, WallClock
 from tests.end_to_end.fleet import free_port
 from tests.fleet.workers import FIGURES, NOW
@@ -82,7 +83,7 @@ def test_figures_come_with_the_offset_of_their_clock_halfway() -> None:
         (response(b"<html>"), "/worker.json is no JSON", False),
         (response(b"[" * 60_000), "/worker.json is no JSON", False),
         (response(b"{}"), "/worker.json is of another version: instance is missing", False),
-        (response(b"draining: soon", "503 x"), "draining: soon", True),
+        (response(DRAINING.encode(), "503 x"), DRAINING, True),
         (response(b"not ready", "503 x"), "/worker.json is answered with 503", False),
     ],
 )

@@ -1,5 +1,7 @@
+import json
+
 from idgen.errors import ClockRegression
-from idgen.fleet.figures import figures_of
+from idgen.fleet.figures import MAX_TEXT, figures_of
 from idgen.fleet.worker import Worker
 from idgen.grant import Grant
 from idgen.history import History
@@ -30,3 +32,11 @@ def test_a_worker_tells_what_its_service_counts_and_knows() -> None:
     clock.unix_ms = NOW + 801
     assert (worker.figures().owns, worker.figures().grant_remaining_ms) == (False, 0)
     assert worker.heard().offset_ms == 0
+
+
+def test_whatever_its_trouble_is_others_understand_it_and_so_does_a_browser() -> None:
+    service = granted_service(7, WallClock(NOW))
+    service.end_grant("\udcff" + "x" * 2 * MAX_TEXT)  # as of a path that is no UTF-8
+    worker = Worker(service, History(service), "127.0.0.1:8007", "abc", NOW, 1000)
+    told = json.loads(worker.heard().text.encode())
+    assert figures_of(told).trouble == r"\udcff" + "x" * (MAX_TEXT - 1)

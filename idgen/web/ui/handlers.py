@@ -39,7 +39,8 @@ class WorkerHandler(AnswerHandler):
 
     async def reply(self, *path: str) -> Answer:
         """Its figures."""
-        return answers.document(self.site.worker.figures().document())
+        text = self.site.worker.heard().text
+        return Answer(HTTPStatus.OK, Media.JSON.value, text.encode())
 
 
 class FleetHandler(AnswerHandler):

@@ -16,7 +16,7 @@ def _or_null(schema: Json) -> Json:
 
 _WORKER_ID = _or_null({"type": "integer", "minimum": 0, "maximum": MAX_WORKER_ID})
 
-FIGURES = object_of(
+_FIGURES = object_of(
     {
         "instance": _TEXT,
         "version": _TEXT,
@@ -47,7 +47,7 @@ _ROW = object_of(
         "heard_unix_ms": _or_null(_COUNT),
         "offset_ms": _or_null(_NUMBER),
         "round_trip_ms": _or_null(_NUMBER),
-        "figures": _or_null(FIGURES),
+        "figures": _or_null(_FIGURES),
     }
 )
 
@@ -72,7 +72,7 @@ def ui_paths() -> dict[str, Json]:
             "pagePart", "A part of the page", file_types, errors=("404", "503"), parameters=[name]
         ),
         "/worker.json": operation(
-            "worker", "What this process tells of itself", json_content(FIGURES), errors=("503",)
+            "worker", "What this process tells of itself", json_content(_FIGURES), errors=("503",)
         ),
         "/fleet.json": operation(
             "fleet",
